@@ -1,1 +1,15 @@
-export {};
+export * from './atomic-file.ts';
+export * from './clock.ts';
+export * from './config.ts';
+export * from './error-code.ts';
+export * from './file-lock.ts';
+export * from './lifecycle.ts';
+export * from './local-authority.ts';
+export * from './logger.ts';
+export * from './process-identity.ts';
+export * from './retry.ts';
+export * from './rpc-client.ts';
+export * from './secret-box.ts';
+export * from './socket-path.ts';
+export * from './token.ts';
+export * from './wait.ts';

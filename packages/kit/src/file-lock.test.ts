@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileLock, isLocked } from './file-lock.ts';
+import { waitUntil } from './wait.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pgfleet-lock-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+test('a second holder is refused until the first lets go', () => {
+  const path = join(directory, 'lock');
+  expect(isLocked(path)).toBe(false);
+  const first = FileLock.tryAcquire(path);
+  expect(first).toBeDefined();
+  expect(isLocked(path)).toBe(true);
+  expect(FileLock.tryAcquire(path)).toBeUndefined();
+  first?.release();
+  using second = FileLock.tryAcquire(path);
+  expect(second).toBeDefined();
+});
+
+test('a child that inherits the descriptor keeps the lock, and kill -9 frees it', async () => {
+  const path = join(directory, 'lock');
+  const lock = FileLock.tryAcquire(path)!;
+  const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', lock.fd] });
+  await once(child, 'spawn');
+  lock.release();
+  expect(FileLock.tryAcquire(path)).toBeUndefined();
+  child.kill('SIGKILL');
+  await waitUntil(() => !isLocked(path), { what: 'the lock to be free', timeoutMs: 5000 });
+});
