@@ -81,3 +81,12 @@ export async function runProcess(
     if (!stopping) fail(error);
   }
 }
+
+/**
+ * Tells the supervisor that started this process that it is ready to serve, and lets go of the
+ * channel, so that the process outlives its supervisor. Does nothing when started by hand.
+ */
+export function announceReady(): void {
+  if (!process.send) return;
+  process.send('ready', () => process.disconnect());
+}

@@ -1,0 +1,152 @@
+/**
+ * What an error means to whoever counts or handles it:
+ * `user` (the request is wrong), `denied` (not allowed), `conflict` (not now, the state forbids it),
+ * `unavailable` (try again), `internal` (a defect or a broken part, a person must look).
+ */
+export type ErrorKind = 'user' | 'denied' | 'conflict' | 'unavailable' | 'internal';
+
+export interface ErrorEntry {
+  readonly http: number;
+  /** SQLSTATE for clients of the Postgres protocol. */
+  readonly sqlstate: string;
+  readonly kind: ErrorKind;
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean;
+  /** What a client sees when the error carries no message of its own. */
+  readonly title: string;
+  /** The `code` of the contract's error body: most of Neon's errors leave it empty. */
+  readonly wireCode?: string;
+}
+
+const entry = (
+  http: number,
+  sqlstate: string,
+  rest: Omit<ErrorEntry, 'http' | 'sqlstate'>,
+): ErrorEntry => ({ http, sqlstate, ...rest });
+
+const user = (http: number, title: string, wireCode?: string): ErrorEntry =>
+  entry(http, 'XX000', {
+    kind: 'user',
+    retryable: false,
+    title,
+    ...(wireCode ? { wireCode } : {}),
+  });
+
+/** Every error that leaves pgfleet, by the code that the program uses. */
+export const errorCatalogue = {
+  invalid_request: user(400, 'invalid request'),
+  body_too_large: user(413, 'request body is too large'),
+  unsupported_media_type: user(415, 'request body must be application/json'),
+  unauthenticated: entry(401, '28000', {
+    kind: 'denied',
+    retryable: false,
+    title: 'supplied credentials do not pass authentication',
+  }),
+  forbidden: entry(403, '42501', { kind: 'denied', retryable: false, title: 'not allowed' }),
+  not_found: user(404, 'this route does not exist'),
+  method_not_allowed: user(405, 'method not allowed'),
+  project_not_found: user(404, 'project not found'),
+  branch_not_found: user(404, 'branch not found'),
+  endpoint_not_found: user(404, 'endpoint not found'),
+  timeline_not_found: user(404, 'timeline not found'),
+  operation_not_found: user(404, 'operation not found'),
+  role_not_found: user(404, 'role not found'),
+  database_not_found: user(404, 'database not found'),
+  api_key_not_found: user(404, 'api key not found'),
+  organization_not_found: user(404, 'organization not found'),
+  endpoint_exists: user(409, 'read_write endpoint already exists', 'ENDPOINTS_LIMIT_EXCEEDED'),
+  name_taken: user(409, 'an object with the same name already exists'),
+  passwords_not_stored: user(412, 'passwords are not stored for this project'),
+  endpoint_disabled: entry(422, 'XX000', {
+    kind: 'conflict',
+    retryable: false,
+    title: 'endpoint is disabled',
+  }),
+  not_deletable: user(422, 'this object cannot be deleted'),
+  conflicting_operations: entry(423, 'XX000', {
+    kind: 'conflict',
+    retryable: true,
+    title:
+      'project already has running conflicting operations, scheduling of new ones is prohibited',
+  }),
+  too_many_requests: entry(429, '53300', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'too many requests, try again later',
+  }),
+  not_implemented: entry(501, '0A000', {
+    kind: 'user',
+    retryable: false,
+    title: 'this operation is not implemented',
+  }),
+  unavailable: entry(503, '57P03', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'the control plane is temporarily unavailable, try again',
+  }),
+  compute_start_failed: entry(503, '57P03', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'the compute of this endpoint could not be started, try again in a moment',
+  }),
+  compute_start_timeout: entry(503, '57P03', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'the compute of this endpoint did not start in time, try again in a moment',
+  }),
+  timeline_locked: entry(503, '55006', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'the data of this branch is in use by another operation, try again in a moment',
+  }),
+  disk_full: entry(507, '53100', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'the disk of this host is full',
+  }),
+  postgres_version_missing: entry(422, '0A000', {
+    kind: 'user',
+    retryable: false,
+    title: 'this Postgres version is not installed on the host',
+  }),
+  internal: entry(500, 'XX000', {
+    kind: 'internal',
+    retryable: false,
+    title: 'internal error',
+  }),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export interface PgfleetErrorOptions {
+  /** Safe for clients; the catalogue's title when left out. */
+  readonly message?: string;
+  /** Private detail, for the log only. */
+  readonly cause?: unknown;
+}
+
+/** The one error class: `code` names its catalogue entry, `message` is safe for clients. */
+export class PgfleetError extends Error {
+  override readonly name = 'PgfleetError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, options: PgfleetErrorOptions = {}) {
+    super(options.message ?? errorCatalogue[code].title, { cause: options.cause });
+    this.code = code;
+  }
+
+  /** This error's row of the catalogue. */
+  get entry(): ErrorEntry {
+    return errorCatalogue[this.code];
+  }
+}
+
+/** Turns anything thrown into a {@link PgfleetError}; what is unknown becomes `internal`. */
+export function toPgfleetError(error: unknown): PgfleetError {
+  return error instanceof PgfleetError ? error : new PgfleetError('internal', { cause: error });
+}
+
+/** Says whether a text is a code of the catalogue. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCatalogue, text);
+}

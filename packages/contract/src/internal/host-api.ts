@@ -1,0 +1,233 @@
+import { Type } from 'typebox';
+import type { Static, TSchema } from 'typebox';
+import type { BranchId, EndpointId, HostId, OperationId, ProjectId, TimelineId } from '../ids.ts';
+import { idPattern } from '../ids.ts';
+import { computeStates } from '../states.ts';
+import { call } from './rpc.ts';
+import type { RpcTransport } from './rpc.ts';
+
+/*
+ * The API of a host, for control and proxies. Every call can be repeated. The host keeps what it
+ * is told on its own disk, so it goes on while control is down.
+ */
+
+const id = <Id extends string>() => Type.Unsafe<Id>(Type.String({ pattern: idPattern }));
+const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>(Type.Enum([...values]));
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const timestamp = Type.String({ description: 'RFC 3339, UTC' });
+
+/** A role to set up in a new timeline; `verifier` is a SCRAM-SHA-256 verifier, never a password. */
+export const RoleSpec = Type.Object({ name: Type.String(), verifier: Type.String() });
+export type RoleSpec = Static<typeof RoleSpec>;
+
+/** A database to set up in a new timeline. */
+export const DatabaseSpec = Type.Object({ name: Type.String(), ownerName: Type.String() });
+export type DatabaseSpec = Static<typeof DatabaseSpec>;
+
+/** What a timeline is made of. `initial` is applied once, before the first client. */
+export const TimelineSpec = Type.Object({
+  timelineId: id<TimelineId>(),
+  projectId: id<ProjectId>(),
+  branchId: id<BranchId>(),
+  pgMajor: Type.Integer({ minimum: 14, maximum: 18 }),
+  source: Type.Object({ kind: Type.Literal('template') }),
+  initial: Type.Object({
+    roles: Type.Array(RoleSpec, { maxItems: 500 }),
+    databases: Type.Array(DatabaseSpec, { maxItems: 500 }),
+  }),
+});
+export type TimelineSpec = Static<typeof TimelineSpec>;
+
+/** Settings of an endpoint and of the compute behind it. */
+export const EndpointSpec = Type.Object({
+  endpointId: id<EndpointId>(),
+  projectId: id<ProjectId>(),
+  branchId: id<BranchId>(),
+  timelineId: id<TimelineId>(),
+  type: oneOf(['read_write', 'read_only']),
+  minCu: Type.Number(),
+  maxCu: Type.Number(),
+  /** Seconds without activity before suspend; -1 = never. Never 0: control resolves defaults. */
+  suspendTimeoutSeconds: Type.Integer({ minimum: -1 }),
+  /** Addresses, CIDR blocks or `a-b` ranges; empty = everybody. */
+  allowedIps: Type.Array(Type.String()),
+  blockPublicConnections: Type.Boolean(),
+  disabled: Type.Boolean(),
+  /** Postgres settings of the user's choice, by name. */
+  pgSettings: Type.Record(Type.String(), Type.String()),
+  /** Grows with every change; a host ignores a spec older than the one it has. */
+  generation: Type.Integer({ minimum: 0 }),
+});
+export type EndpointSpec = Static<typeof EndpointSpec>;
+
+/** What a host says about one of its endpoints. */
+export const EndpointStatus = Type.Object({
+  endpointId: id<EndpointId>(),
+  generation: Type.Integer(),
+  state: oneOf(computeStates),
+  connections: Type.Integer({ description: 'client connections open through proxies' }),
+  lastActiveAt: nullable(timestamp),
+  startedAt: nullable(timestamp),
+  suspendedAt: nullable(timestamp),
+  /** Seconds with a running compute, ever; only grows. */
+  activeSeconds: Type.Number(),
+  /** Bytes sent to clients, ever; only grows. */
+  bytesOut: Type.Number(),
+  /** Why the last start failed; null after a good one. */
+  startError: nullable(Type.String()),
+});
+export type EndpointStatus = Static<typeof EndpointStatus>;
+
+/** A proxy asks how a role of an endpoint proves itself, and where its compute listens. */
+export const LoginRequest = Type.Object({
+  role: Type.String({ maxLength: 63 * 4 }),
+  /** How long the host waits for an endpoint that control has announced but not yet sent. */
+  waitForSpecMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })),
+});
+export type LoginRequest = Static<typeof LoginRequest>;
+
+export const LoginResponse = Type.Object({
+  projectId: id<ProjectId>(),
+  /** SCRAM-SHA-256 verifier; null when the role does not exist or has no password. */
+  verifier: nullable(Type.String()),
+  allowedIps: Type.Array(Type.String()),
+  blockPublicConnections: Type.Boolean(),
+  disabled: Type.Boolean(),
+  /** Where the compute listens; null when it does not run: then `start` it. */
+  socketPath: nullable(Type.String()),
+});
+export type LoginResponse = Static<typeof LoginResponse>;
+
+export const StartResponse = Type.Object({
+  socketPath: Type.String(),
+  /** False when the compute was running already. */
+  started: Type.Boolean(),
+});
+export type StartResponse = Static<typeof StartResponse>;
+
+/** What a proxy saw of one endpoint since its last report. */
+export const ActivityReport = Type.Object({
+  endpointId: id<EndpointId>(),
+  connections: Type.Integer({ minimum: 0 }),
+  bytesIn: Type.Integer({ minimum: 0 }),
+  bytesOut: Type.Integer({ minimum: 0 }),
+  /** Milliseconds since the last byte in either direction, at the moment of the report. */
+  quietMs: Type.Integer({ minimum: 0 }),
+});
+export type ActivityReport = Static<typeof ActivityReport>;
+
+/** `proxyId` names one proxy process: a host forgets the connections of one that falls silent. */
+export const ActivityRequest = Type.Object({
+  proxyId: Type.String({ maxLength: 64 }),
+  endpoints: Type.Array(ActivityReport, { maxItems: 10_000 }),
+});
+export type ActivityRequest = Static<typeof ActivityRequest>;
+
+/** What a host is and which protections it has, for `pgfleet doctor` and `/healthz`. */
+export const HostInfo = Type.Object({
+  hostId: id<HostId>(),
+  regionId: Type.String(),
+  volumeDriver: oneOf(['btrfs', 'reflink', 'copy']),
+  sandbox: Type.String(),
+  pgMajors: Type.Array(Type.Integer()),
+  endpoints: Type.Integer(),
+  running: Type.Integer(),
+});
+export type HostInfo = Static<typeof HostInfo>;
+
+/** Why a call is made, for the log of the host. */
+export interface CallContext {
+  readonly operationId?: OperationId;
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const PROVISION_TIMEOUT_MS = 120_000;
+
+/** A typed client of the host API over any transport. */
+export function createHostClient(transport: RpcTransport) {
+  return {
+    info: () => call<HostInfo>(transport, { method: 'GET', path: '/v1/info' }),
+
+    /** Makes the timeline exist, at rest and ready; resolves when it is durable. */
+    putTimeline: (spec: TimelineSpec, context: CallContext = {}) =>
+      call<{ readonly state: 'ready' }>(transport, {
+        method: 'PUT',
+        path: `/v1/timelines/${spec.timelineId}`,
+        body: spec,
+        timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /** Stops what runs on the timeline and deletes it; success when it is already gone. */
+    deleteTimeline: (timelineId: TimelineId, context: CallContext = {}) =>
+      call<void>(transport, {
+        method: 'DELETE',
+        path: `/v1/timelines/${timelineId}`,
+        timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /** Creates or changes an endpoint; live where Postgres allows. */
+    putEndpoint: (spec: EndpointSpec, context: CallContext = {}) =>
+      call<EndpointStatus>(transport, {
+        method: 'PUT',
+        path: `/v1/endpoints/${spec.endpointId}`,
+        body: spec,
+        ...context,
+      }),
+
+    /** Stops the compute and forgets the endpoint; success when it is already gone. */
+    deleteEndpoint: (endpointId: EndpointId, context: CallContext = {}) =>
+      call<void>(transport, {
+        method: 'DELETE',
+        path: `/v1/endpoints/${endpointId}`,
+        timeoutMs: START_TIMEOUT_MS,
+        ...context,
+      }),
+
+    endpoints: () =>
+      call<{ readonly endpoints: readonly EndpointStatus[] }>(transport, {
+        method: 'GET',
+        path: '/v1/endpoints',
+      }),
+
+    endpoint: (endpointId: EndpointId) =>
+      call<EndpointStatus>(transport, { method: 'GET', path: `/v1/endpoints/${endpointId}` }),
+
+    /** Resolves when the compute accepts connections; concurrent calls share one start. */
+    start: (endpointId: EndpointId, context: CallContext = {}) =>
+      call<StartResponse>(transport, {
+        method: 'POST',
+        path: `/v1/endpoints/${endpointId}/start`,
+        body: {},
+        timeoutMs: START_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /** Resolves when no process of the compute is left. */
+    suspend: (endpointId: EndpointId, context: CallContext = {}) =>
+      call<EndpointStatus>(transport, {
+        method: 'POST',
+        path: `/v1/endpoints/${endpointId}/suspend`,
+        body: {},
+        timeoutMs: START_TIMEOUT_MS,
+        ...context,
+      }),
+
+    login: (endpointId: EndpointId, request: LoginRequest, context: CallContext = {}) =>
+      call<LoginResponse>(transport, {
+        method: 'POST',
+        path: `/v1/endpoints/${endpointId}/login`,
+        body: request,
+        timeoutMs: (request.waitForSpecMs ?? 0) + START_TIMEOUT_MS,
+        ...context,
+      }),
+
+    reportActivity: (request: ActivityRequest, context: CallContext = {}) =>
+      call<void>(transport, { method: 'POST', path: '/v1/activity', body: request, ...context }),
+  };
+}
+
+export type HostClient = ReturnType<typeof createHostClient>;

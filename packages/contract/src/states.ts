@@ -1,0 +1,42 @@
+/** States of a branch, as the contract names them. */
+export const branchStates = ['init', 'resetting', 'ready', 'archived'] as const;
+export type BranchState = (typeof branchStates)[number];
+
+/** States of an endpoint, as the contract names them. */
+export const endpointStates = ['init', 'active', 'idle'] as const;
+export type EndpointState = (typeof endpointStates)[number];
+
+/** States of an operation, as the contract names them. */
+export const operationStatuses = [
+  'scheduling',
+  'running',
+  'finished',
+  'failed',
+  'error',
+  'cancelling',
+  'cancelled',
+  'skipped',
+] as const;
+export type OperationStatus = (typeof operationStatuses)[number];
+
+/** Statuses that an operation never leaves. */
+export const terminalOperationStatuses = ['finished', 'skipped', 'cancelled'] as const;
+
+/** The operations that pgfleet performs, named as the contract names them. */
+export const operationActions = [
+  'create_timeline',
+  'start_compute',
+  'suspend_compute',
+  'apply_config',
+  'delete_timeline',
+] as const;
+export type OperationAction = (typeof operationActions)[number];
+
+/** States of a compute on its host. */
+export const computeStates = ['idle', 'starting', 'active', 'suspending'] as const;
+export type ComputeState = (typeof computeStates)[number];
+
+/** Postgres major versions that the contract knows, the default first. */
+export const postgresMajors = [17, 14, 15, 16, 18] as const;
+export type PostgresMajor = (typeof postgresMajors)[number];
+export const defaultPostgresMajor: PostgresMajor = 17;
