@@ -1,1 +1,15 @@
-export {};
+export * from './admin-connection.ts';
+export * from './apply-spec.ts';
+export * from './compute-error.ts';
+export * from './control-file.ts';
+export * from './embedded-cluster.ts';
+export * from './installation.ts';
+export * from './installation-view.ts';
+export * from './instance.ts';
+export * from './limits.ts';
+export * from './owner.ts';
+export * from './read-activity.ts';
+export * from './read-verifiers.ts';
+export * from './sandbox.ts';
+export * from './settings.ts';
+export * from './template.ts';

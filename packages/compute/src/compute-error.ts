@@ -1,0 +1,23 @@
+/** What went wrong below a compute; callers branch on this, never on the message. */
+export type ComputeErrorCode =
+  | 'installation_missing'
+  | 'installation_unusable'
+  | 'sandbox_unavailable'
+  | 'timeline_locked'
+  | 'initdb_failed'
+  | 'instance_start_failed'
+  | 'instance_start_timeout'
+  | 'instance_stop_timeout'
+  | 'socket_path_too_long'
+  | 'admin_login_failed';
+
+/** An error of this package: the message is safe for clients, private detail is in `cause`. */
+export class ComputeError extends Error {
+  override readonly name = 'ComputeError';
+  readonly code: ComputeErrorCode;
+
+  constructor(code: ComputeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
