@@ -4,6 +4,7 @@ export * from './config.ts';
 export * from './error-code.ts';
 export * from './file-lock.ts';
 export * from './lifecycle.ts';
+export * from './listening-socket.ts';
 export * from './local-authority.ts';
 export * from './logger.ts';
 export * from './process-identity.ts';
