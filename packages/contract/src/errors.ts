@@ -56,6 +56,7 @@ export const errorCatalogue = {
   organization_not_found: user(404, 'organization not found'),
   endpoint_exists: user(409, 'read_write endpoint already exists', 'ENDPOINTS_LIMIT_EXCEEDED'),
   name_taken: user(409, 'an object with the same name already exists'),
+  idempotency_key_reused: user(422, 'this Idempotency-Key was used before with another request'),
   passwords_not_stored: user(412, 'passwords are not stored for this project'),
   endpoint_disabled: entry(422, 'XX000', {
     kind: 'conflict',
