@@ -1,0 +1,462 @@
+import { execFile } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  readlink,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger, waitUntil } from '@pgfleet/kit';
+import { describe, expect, it } from 'vitest';
+import { findCandidates } from './choose-placement.ts';
+import { runCommand } from './command.ts';
+import { rootLayout } from './layout.ts';
+import { openVolume } from './open-volume.ts';
+import { mountTmpfs, TestDirectory, TestVolume } from './test-volume.ts';
+import { driverNames } from './volume.ts';
+import type { Volume } from './volume.ts';
+import { VolumeError } from './volume-error.ts';
+
+const candidates = await findCandidates(tmpdir());
+const isRoot = process.geteuid?.() === 0;
+const tenant = { uid: 61_001, gid: 61_002 };
+
+for (const driver of driverNames) {
+  const findings = candidates.filter((candidate) => candidate.driver === driver);
+  const works = findings.some((finding) => finding.works);
+  const why = works ? '' : ` (skipped: ${findings.map(({ reason }) => reason).join(', ')})`;
+  describe.skipIf(!works)(`a ${driver} volume${why}`, () => {
+    describe('names', () => {
+      it('accepts only what can be one entry of a flat directory', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        const bad = ['', '.', '..', 'a/b', '../a', '/a', 'A', '-a', 'a_b', 'a.b', 'a\0', 'a\n'];
+        for (const name of [...bad, 'a'.repeat(81)]) {
+          const refused = expect.objectContaining({ code: 'bad_tree_name' });
+          expect(() => volume.path(name)).toThrow(refused);
+          await expect(volume.create(name)).rejects.toThrow(refused);
+          await expect(volume.remove(name)).rejects.toThrow(refused);
+          await expect(volume.rename('a', name)).rejects.toThrow();
+        }
+        await volume.create('a'.repeat(80));
+        expect(await volume.list()).toEqual(['a'.repeat(80)]);
+      });
+
+      it('are taken once', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await volume.create('a');
+        await volume.create('b');
+        const taken = expect.objectContaining({ code: 'tree_exists' });
+        await expect(volume.create('a')).rejects.toThrow(taken);
+        await expect(volume.clone('a', 'b')).rejects.toThrow(taken);
+        await expect(volume.rename('a', 'b')).rejects.toThrow(taken);
+        const race = await Promise.allSettled([volume.clone('a', 'c'), volume.clone('b', 'c')]);
+        expect(race.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+        expect(await volume.list()).toEqual(['a', 'b', 'c']);
+      });
+
+      it('of missing trees are refused as sources and leave nothing behind', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        const missing = expect.objectContaining({ code: 'tree_missing' });
+        await expect(volume.clone('a', 'b')).rejects.toThrow(missing);
+        await expect(volume.rename('a', 'b')).rejects.toThrow(missing);
+        await expect(volume.sync('a')).rejects.toThrow(missing);
+        await expect(volume.treeUsage('a')).rejects.toThrow(missing);
+        expect(await volume.list()).toEqual([]);
+        expect(await unpublished(volume)).toEqual([]);
+      });
+
+      it('move with a rename', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await writeFile(join(await volume.create('a'), 'file'), 'content');
+        await volume.rename('a', 'b');
+        expect(await volume.list()).toEqual(['b']);
+        expect(await readFile(join(volume.path('b'), 'file'), 'utf8')).toBe('content');
+      });
+    });
+
+    describe('a new tree', () => {
+      it('is empty and private', async () => {
+        await using test = await TestVolume.open(driver);
+        const path = await test.volume.create('a');
+        expect(path).toBe(test.volume.path('a'));
+        expect(await readdir(path)).toEqual([]);
+        expect((await lstat(path)).mode & 0o777).toBe(0o700);
+        expect(await test.volume.exists('a')).toBe(true);
+        expect(await test.volume.exists('b')).toBe(false);
+      });
+
+      it.runIf(isRoot)('belongs to the owner it was created for', async () => {
+        await using test = await TestVolume.open(driver);
+        expect(await lstat(await test.volume.create('a', { owner: tenant }))).toMatchObject(tenant);
+      });
+    });
+
+    describe('a clone', () => {
+      it('has the same files, modes, links and owners', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await fillTree(await volume.create('a'));
+        await volume.clone('a', 'b');
+        expect(await describeTree(volume.path('b'))).toEqual(await describeTree(volume.path('a')));
+      });
+
+      it.runIf(isRoot)('can belong to another owner, whole and without changing it', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await fillTree(await volume.create('a'));
+        const before = await describeTree(volume.path('a'));
+        await volume.clone('a', 'b', { owner: tenant });
+        const owned = before.map((line) => line.replace(/ \d+:\d+ /, ' 61001:61002 '));
+        expect(await describeTree(volume.path('b'))).toEqual(owned);
+        expect(await describeTree(volume.path('a'))).toEqual(before);
+      });
+
+      it('is independent of its source in both directions', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        const file = (tree: string) => join(volume.path(tree), 'file');
+        await volume.create('a');
+        await writeFile(file('a'), 'first');
+        await volume.clone('a', 'b');
+        await writeFile(file('a'), 'source');
+        await volume.clone('b', 'c');
+        await writeFile(file('b'), 'clone');
+        await volume.remove('a');
+        expect(await readFile(file('b'), 'utf8')).toBe('clone');
+        expect(await readFile(file('c'), 'utf8')).toBe('first');
+      });
+
+      it('can be made many times at once from one source', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await fillTree(await volume.create('a'));
+        const names = Array.from({ length: 12 }, (_, index) => `b${index}`);
+        await Promise.all(names.map((name) => volume.clone('a', name)));
+        const original = await describeTree(volume.path('a'));
+        for (const name of names) {
+          expect(await describeTree(volume.path(name))).toEqual(original);
+        }
+      });
+
+      it('leaves nothing when it is cancelled', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await manyFiles(await volume.create('a'), 500);
+        const gone = new Error('the client went away');
+        await expect(volume.clone('a', 'b', { signal: AbortSignal.abort(gone) })).rejects.toThrow(
+          gone,
+        );
+        const controller = new AbortController();
+        const clone = volume.clone('a', 'b', { signal: controller.signal });
+        controller.abort(gone);
+        await expect(clone).rejects.toThrow(gone);
+        expect(await volume.list()).toEqual(['a']);
+        expect(await unpublished(volume)).toEqual([]);
+      });
+
+      it('leaves the event loop free', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await manyFiles(await volume.create('a'), 2000);
+        const before = performance.eventLoopUtilization();
+        for (let index = 0; index < 5; index++) await volume.clone('a', `b${index}`);
+        expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5);
+      });
+
+      it('shares its blocks if the volume says so', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        const fileBytes = 32 * 2 ** 20;
+        await writeFile(join(await volume.create('a'), 'file'), Buffer.alloc(fileBytes, 7));
+        await volume.sync('a');
+        const before = await volume.usage();
+        await volume.clone('a', 'b');
+        await volume.sync('b');
+        const written = before.freeBytes - (await volume.usage()).freeBytes;
+        // A copying volume is not measured: here it shares its disk with other processes.
+        const limit = volume.copyOnWrite ? fileBytes / 4 : Number.POSITIVE_INFINITY;
+        expect(written).toBeLessThan(limit);
+        expect(volume.copyOnWrite).toBe(driver !== 'copy');
+      });
+
+      it('of a tree that is being written keeps the order of synced writes, if the volume says so', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        if (!volume.atomicWhileRunning) return;
+        const path = await volume.create('a');
+        await using writer = await LockstepWriter.start(path);
+        for (let index = 0; index < 10; index++) {
+          await volume.clone('a', `b${index}`);
+          const [first, second] = await writer.read(volume.path(`b${index}`));
+          expect([0, 1]).toContain(first - second);
+        }
+      });
+    });
+
+    describe('a removed tree', () => {
+      it('is gone, and gone already is no error', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await fillTree(await volume.create('a'));
+        await Promise.all([volume.remove('a'), volume.remove('a')]);
+        await volume.remove('a');
+        expect(await volume.list()).toEqual([]);
+        expect(await unpublished(volume)).toEqual([]);
+      });
+
+      it('frees its name at once', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await manyFiles(await volume.create('a'), 300);
+        const removal = volume.remove('a');
+        await waitUntil(async () => !(await volume.exists('a')), {
+          what: 'the tree to disappear',
+          timeoutMs: 5000,
+          intervalMs: 1,
+        });
+        await volume.create('a');
+        await removal;
+        expect(await readdir(volume.path('a'))).toEqual([]);
+      });
+    });
+
+    describe('restarts and crashes', () => {
+      it('keeps its trees', async () => {
+        await using test = await TestVolume.open(driver);
+        await fillTree(await test.volume.create('a'));
+        const before = await describeTree(test.volume.path('a'));
+        await test.volume.sync('a');
+        await test.reopen();
+        expect(test.volume.driver).toBe(driver);
+        expect(await describeTree(test.volume.path('a'))).toEqual(before);
+      });
+
+      it('deletes what a process killed in the middle of a clone left', async () => {
+        await using test = await TestVolume.open(driver);
+        await manyFiles(await test.volume.create('a'), 3000);
+        const half = join(rootLayout(test.volume.root).incoming, 'b.0123');
+        await killInTheMiddle(test.volume.path('a'), half);
+        expect(await test.volume.list()).toEqual(['a']);
+        const volume = await test.reopen();
+        await waitUntil(async () => (await unpublished(volume)).length === 0, {
+          what: 'the half-made tree to be deleted',
+          timeoutMs: 10_000,
+        });
+        expect(await volume.list()).toEqual(['a']);
+      });
+
+      it('deletes a tree whose removal was interrupted', async () => {
+        await using test = await TestVolume.open(driver);
+        await fillTree(await test.volume.create('a'));
+        const { trash } = rootLayout(test.volume.root);
+        await runCommand('mv', [test.volume.path('a'), join(trash, 'a.0123')]);
+        const volume = await test.reopen();
+        await waitUntil(async () => (await unpublished(volume)).length === 0, {
+          what: 'the removed tree to be deleted',
+          timeoutMs: 10_000,
+        });
+        expect(await volume.list()).toEqual([]);
+      });
+
+      it('cancels running clones when it is closed, and refuses new ones', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        await manyFiles(await volume.create('a'), 1000);
+        const clones = Array.from({ length: 8 }, (_, index) => volume.clone('a', `b${index}`));
+        const outcomes = Promise.allSettled(clones);
+        await volume[Symbol.asyncDispose]();
+        const closed = expect.objectContaining({ code: 'closed' });
+        expect(await outcomes).toContainEqual({ status: 'rejected', reason: closed });
+        await expect(volume.clone('a', 'c')).rejects.toThrow(closed);
+        expect(await test.directory.leaks()).toEqual([]);
+        const reopened = await test.reopen();
+        const whole = await readdir(reopened.path('a'));
+        for (const tree of await reopened.list()) {
+          expect(await readdir(reopened.path(tree))).toEqual(whole);
+        }
+      });
+
+      it('is opened by one process at a time', async () => {
+        await using test = await TestVolume.open(driver);
+        await expect(test.directory.open(driver)).rejects.toThrow(
+          expect.objectContaining({ code: 'busy' }),
+        );
+      });
+    });
+
+    describe('space', () => {
+      it('is counted for a tree and for the volume', async () => {
+        await using test = await TestVolume.open(driver);
+        const path = await test.volume.create('a');
+        await mkdir(join(path, 'sub'));
+        await writeFile(join(path, 'sub', 'file'), Buffer.alloc(100_000, 1));
+        await test.volume.sync('a');
+        const usage = await test.volume.treeUsage('a');
+        expect(usage).toMatchObject({ files: 1, apparentBytes: 100_000 });
+        expect(usage.allocatedBytes).toBeGreaterThanOrEqual(100_000);
+        const { totalBytes, freeBytes } = await test.volume.usage();
+        expect(freeBytes).toBeGreaterThan(0);
+        expect(freeBytes).toBeLessThanOrEqual(totalBytes);
+        await test.volume.trim();
+      });
+
+      it.runIf(isRoot)(
+        'that has run out is a clear error that leaves no half tree',
+        async () => {
+          await using directory = await TestDirectory.create();
+          // Only the copy driver lives on the machine's own disk here; it gets a small one instead.
+          const path = join(directory.path, 'small');
+          await using _disk = driver === 'copy' ? await mountTmpfs(path, 8 << 20) : undefined;
+          await using volume = await openVolume({
+            directory: path,
+            driver,
+            log: silentLogger(),
+            imageBytes: 320 << 20,
+          });
+          await manyFiles(await volume.create('a'), 300);
+          await fillUp(volume);
+          const whole = await readdir(volume.path('a'));
+          await expect(cloneUntilFull(volume)).rejects.toThrow(
+            expect.objectContaining({ code: 'no_space' }),
+          );
+          for (const tree of (await volume.list()).filter((name) => name.startsWith('clone'))) {
+            expect(await readdir(volume.path(tree))).toEqual(whole);
+          }
+          await volume.remove('filler');
+          await volume.clone('a', 'after');
+        },
+        120_000,
+      );
+    });
+  });
+}
+
+/** Names under which trees are being built or deleted. */
+async function unpublished(volume: Volume): Promise<string[]> {
+  const { incoming, trash } = rootLayout(volume.root);
+  return [...(await readdir(incoming)), ...(await readdir(trash))];
+}
+
+async function fillTree(path: string): Promise<void> {
+  await mkdir(join(path, 'base', '1'), { recursive: true });
+  await mkdir(join(path, 'empty'), { mode: 0o750 });
+  await writeFile(join(path, 'PG_VERSION'), '17\n', { mode: 0o600 });
+  await writeFile(join(path, 'nothing'), '');
+  await writeFile(join(path, 'base', '1', '1259'), Buffer.alloc(123_456, 'x'));
+  await chmod(join(path, 'base', '1', '1259'), 0o640);
+  await symlink('base/1/1259', join(path, 'link'));
+  await symlink('/does/not/exist', join(path, 'base', 'dangling'));
+  const sparse = await open(join(path, 'sparse'), 'w');
+  await sparse.write('end', 1_000_000);
+  await sparse.close();
+  if (isRoot) await chown(join(path, 'base', '1', '1259'), 61_003, 61_004);
+}
+
+async function manyFiles(path: string, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    await writeFile(join(path, `file${index}`), `content of ${index}`);
+  }
+}
+
+/** One line for each entry: path, type and mode, owner, content. */
+async function describeTree(root: string): Promise<string[]> {
+  const names = (await readdir(root, { recursive: true })).sort();
+  return Promise.all(
+    ['.', ...names].map(async (name) => {
+      const path = join(root, name);
+      const stat = await lstat(path);
+      const text = stat.isSymbolicLink()
+        ? await readlink(path)
+        : stat.isFile()
+          ? await readFile(path, 'latin1')
+          : '';
+      return `${name} ${stat.mode.toString(8)} ${stat.uid}:${stat.gid} ${text}`;
+    }),
+  );
+}
+
+/** Clones as a worker of a volume does, in a process that is killed while it is at it. */
+async function killInTheMiddle(source: string, target: string): Promise<void> {
+  const jobs = fileURLToPath(new URL('./trees/tree-jobs.js', import.meta.url));
+  const job = JSON.stringify({ kind: 'clone', by: 'copy', source, target });
+  const script = `import(${JSON.stringify(jobs)}).then(({ runTreeJob }) => runTreeJob(${job}, () => {}))`;
+  const child = execFile(process.execPath, ['--eval', script]);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await waitUntil(async () => (await readdir(target).catch(() => [])).length > 10, {
+    what: 'the clone to be under way',
+    timeoutMs: 10_000,
+    intervalMs: 1,
+  });
+  child.kill('SIGKILL');
+  await ended;
+  expect((await readdir(target)).length).toBeLessThan(3000);
+}
+
+async function fillUp(volume: Volume): Promise<void> {
+  const path = await volume.create('filler');
+  for (let chunkBytes = 64 << 20, index = 0; chunkBytes >= 4096; index++) {
+    try {
+      await runCommand('fallocate', ['-l', String(chunkBytes), join(path, `filler${index}`)]);
+    } catch {
+      chunkBytes /= 4;
+    }
+  }
+}
+
+async function cloneUntilFull(volume: Volume): Promise<void> {
+  for (let index = 0; index < 3000; index++) {
+    await volume.clone('a', `clone${index}`, { owner: { uid: 62_000 + index, gid: 62_000 } });
+  }
+}
+
+function onlyFull(error: unknown): void {
+  if (!(error instanceof VolumeError) || error.code !== 'no_space') throw error;
+}
+
+/** Writes a counter to one file and then to another, so that a clone out of order shows. */
+class LockstepWriter implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  #done: Promise<void> = Promise.resolve();
+
+  static async start(path: string): Promise<LockstepWriter> {
+    const writer = new LockstepWriter();
+    const files = await Promise.all(['first', 'second'].map((n) => open(join(path, n), 'w')));
+    writer.#done = writer.#write(files);
+    return writer;
+  }
+
+  async read(path: string): Promise<[number, number]> {
+    const [first, second] = await Promise.all(
+      ['first', 'second'].map(async (name) => Number(await readFile(join(path, name), 'utf8'))),
+    );
+    return [first ?? 0, second ?? 0];
+  }
+
+  async #write(files: readonly Awaited<ReturnType<typeof open>>[]): Promise<void> {
+    for (let count = 1; !this.#stop.signal.aborted; count++) {
+      const text = String(count).padStart(12, '0');
+      for (const file of files) {
+        await file.write(text, 0);
+        await file.datasync();
+      }
+    }
+    for (const file of files) await file.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+  }
+}

@@ -1,0 +1,15 @@
+import { syncTree } from '../sync-tree.ts';
+import type { CloneRequest } from '../tree-driver.ts';
+import type { TreeWorkers } from '../trees/tree-workers.ts';
+
+/**
+ * Copies a tree and writes it out: the data of new files is written long after a rename is
+ * journalled, so without the sync a power loss could leave a complete tree of empty files.
+ */
+export async function cloneByCopy(
+  { source, target, owner, signal }: CloneRequest,
+  workers: TreeWorkers,
+): Promise<void> {
+  await workers.run({ kind: 'clone', by: 'copy', source, target, ...(owner && { owner }) }, signal);
+  await syncTree(target, { workers, signal });
+}

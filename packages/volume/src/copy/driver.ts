@@ -1,0 +1,24 @@
+import { mkdir } from 'node:fs/promises';
+import type { TreeDriver } from '../tree-driver.ts';
+import type { TreeWorkers } from '../trees/tree-workers.ts';
+import { cloneByCopy } from './clone.ts';
+
+/** Each tree is a directory and a clone is a full copy: works on every file system, cheap on none. */
+export function copyDriver(workers: TreeWorkers): TreeDriver {
+  return {
+    name: 'copy',
+    copyOnWrite: false,
+    atomicWhileRunning: false,
+    removesAtOnce: false,
+
+    async create(path) {
+      await mkdir(path, { mode: 0o700 });
+    },
+
+    clone: (request) => cloneByCopy(request, workers),
+
+    async remove(path) {
+      await workers.run({ kind: 'remove', path });
+    },
+  };
+}

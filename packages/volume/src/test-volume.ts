@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@pgfleet/kit';
+import { runCommand } from './command.ts';
+import { openVolume } from './open-volume.ts';
+import type { DriverName, Volume } from './volume.ts';
+
+// The smallest that mkfs.xfs accepts; sparse, so it costs what is written.
+const imageBytes = 320 * 2 ** 20;
+
+/** A directory for a test; disposing removes it and fails when a mount or loop device is left. */
+export class TestDirectory implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async create(): Promise<TestDirectory> {
+    return new TestDirectory(await mkdtemp(join(tmpdir(), 'pgfleet-volume-')));
+  }
+
+  /** Opens the volume of this directory. */
+  open(driver: DriverName | 'auto'): Promise<Volume> {
+    return openVolume({ directory: this.path, driver, log: silentLogger(), imageBytes });
+  }
+
+  /** Lists mounts and loop devices that belong to this directory. */
+  async leaks(): Promise<string[]> {
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+    const loops = await runCommand('losetup', ['--list', '--noheadings']).catch(() => '');
+    return `${mounts}${loops}`.split('\n').filter((line) => line.includes(this.path));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const leaks = await this.leaks();
+    if (leaks.length > 0) throw new Error(`left behind: ${leaks.join('\n')}`);
+    await rm(this.path, { recursive: true });
+  }
+}
+
+/** A volume in a directory of its own, both gone at the end of the test's scope. */
+export class TestVolume implements AsyncDisposable {
+  readonly directory: TestDirectory;
+  volume: Volume;
+
+  private constructor(directory: TestDirectory, volume: Volume) {
+    this.directory = directory;
+    this.volume = volume;
+  }
+
+  static async open(driver: DriverName): Promise<TestVolume> {
+    const directory = await TestDirectory.create();
+    return new TestVolume(directory, await directory.open(driver));
+  }
+
+  /** Closes the volume and opens it again, as a restarted process would. */
+  async reopen(): Promise<Volume> {
+    await this.volume[Symbol.asyncDispose]();
+    this.volume = await this.directory.open('auto');
+    return this.volume;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.volume[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
+  }
+}
+
+/** A small file system of its own for a volume that has to run full. */
+export async function mountTmpfs(path: string, sizeBytes: number): Promise<AsyncDisposable> {
+  await mkdir(path, { recursive: true });
+  await runCommand('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', path]);
+  return { [Symbol.asyncDispose]: async () => void (await runCommand('umount', [path])) };
+}

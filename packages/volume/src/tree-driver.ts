@@ -1,0 +1,30 @@
+import type { DriverName, Owner } from './volume.ts';
+
+/** What a driver is asked to clone: paths on one file system, `target` not existing yet. */
+export interface CloneRequest {
+  readonly source: string;
+  readonly target: string;
+  readonly owner?: Owner | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The part of a volume that differs between file systems. Works on paths; names, publication by
+ * rename and the removal of what a failed call leaves behind are the volume's.
+ */
+export interface TreeDriver {
+  readonly name: DriverName;
+  readonly copyOnWrite: boolean;
+  readonly atomicWhileRunning: boolean;
+  /** Whether a crash in the middle of `remove` leaves all of a tree or nothing. */
+  readonly removesAtOnce: boolean;
+  create(path: string): Promise<void>;
+  /** Resolves when a rename of `target` that survives a power loss implies that all of it does. */
+  clone(request: CloneRequest): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+/** Whether a driver works in a directory as it is, and if not, why. */
+export type Finding =
+  | { readonly works: true; readonly reason: string }
+  | { readonly works: false; readonly reason: string };

@@ -1,0 +1,274 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, lstat, mkdir, readdir, rename, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { hasErrorCode } from '@pgfleet/kit';
+import type { FileLock, Logger } from '@pgfleet/kit';
+import { runCommand } from './command.ts';
+import type { MountedImage } from './image/mounted-image.ts';
+import { InFlight } from './in-flight.ts';
+import { rootLayout } from './layout.ts';
+import type { RootLayout } from './layout.ts';
+import { syncTree } from './sync-tree.ts';
+import type { TreeDriver } from './tree-driver.ts';
+import { assertTreeName, isTreeName } from './tree-name.ts';
+import type { TreeWorkers } from './trees/tree-workers.ts';
+import type { CloneOptions, CreateOptions, TreeUsage, Volume, VolumeUsage } from './volume.ts';
+import { namedFailure, VolumeError } from './volume-error.ts';
+
+// Freeing less than this at once is not worth a hole in the file below.
+const minTrimBytes = 1 << 20;
+const trimTimeoutMs = 600_000;
+
+export interface TreeVolumeParts {
+  readonly root: string;
+  readonly driver: TreeDriver;
+  readonly workers: TreeWorkers;
+  readonly image: MountedImage | undefined;
+  readonly lock: FileLock;
+  readonly log: Logger;
+}
+
+interface Building {
+  readonly tree: string;
+  readonly doing: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly work: (path: string, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * A volume over any driver. Owns the namespace (trees, half-built and half-deleted ones), what runs
+ * in it, and the order in which it is closed.
+ */
+export class TreeVolume implements Volume {
+  readonly root: string;
+  readonly #parts: TreeVolumeParts;
+  readonly #places: RootLayout;
+  readonly #claimed = new Set<string>();
+  readonly #inFlight = new InFlight();
+
+  private constructor(parts: TreeVolumeParts) {
+    this.root = parts.root;
+    this.#parts = parts;
+    this.#places = rootLayout(parts.root);
+  }
+
+  /** Takes over everything in `parts`, also when it throws, and deletes what a crash left. */
+  static async open(parts: TreeVolumeParts): Promise<TreeVolume> {
+    const volume = new TreeVolume(parts);
+    try {
+      await makePlaces(volume.root, volume.#places);
+      await volume.#sweep();
+      return volume;
+    } catch (error) {
+      await volume[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get driver() {
+    return this.#parts.driver.name;
+  }
+
+  get copyOnWrite() {
+    return this.#parts.driver.copyOnWrite;
+  }
+
+  get atomicWhileRunning() {
+    return this.#parts.driver.atomicWhileRunning;
+  }
+
+  path(tree: string): string {
+    assertTreeName(tree);
+    return join(this.#places.trees, tree);
+  }
+
+  exists(tree: string): Promise<boolean> {
+    return directoryExists(this.path(tree));
+  }
+
+  async list(): Promise<readonly string[]> {
+    return (await readdir(this.#places.trees)).filter(isTreeName).sort();
+  }
+
+  async create(tree: string, { owner }: CreateOptions = {}): Promise<string> {
+    return this.#build({
+      tree,
+      doing: `create the tree ${tree}`,
+      work: async (path) => {
+        await this.#parts.driver.create(path);
+        if (owner && process.geteuid?.() === 0) await chown(path, owner.uid, owner.gid);
+      },
+    });
+  }
+
+  async clone(from: string, to: string, { owner, signal }: CloneOptions = {}): Promise<string> {
+    const source = this.path(from);
+    return this.#build({
+      tree: to,
+      doing: `clone the tree ${from} as ${to}`,
+      signal,
+      work: async (target, operationSignal) => {
+        await this.#assertPresent(from);
+        await this.#parts.driver.clone({ source, target, owner, signal: operationSignal });
+      },
+    });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const source = this.path(from);
+    await this.#claim(to, async (target) => {
+      await this.#assertPresent(from);
+      await rename(source, target);
+    });
+  }
+
+  async remove(tree: string): Promise<void> {
+    const path = this.path(tree);
+    const trash = uniquePath(this.#places.trash, tree);
+    const { driver } = this.#parts;
+    await this.#inFlight.run(async () => {
+      try {
+        await rename(path, trash);
+      } catch (error) {
+        if (hasErrorCode(error, 'ENOENT')) return;
+        // A full btrfs refuses the rename, but not the deletion that would end its being full.
+        if (!hasErrorCode(error, 'ENOSPC') || !driver.removesAtOnce) throw error;
+        await driver.remove(path);
+        return;
+      }
+      await driver.remove(trash);
+    });
+  }
+
+  async sync(tree: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const path = this.path(tree);
+    const { workers } = this.#parts;
+    await this.#inFlight.run(async (operationSignal) => {
+      await this.#assertPresent(tree);
+      await syncTree(path, { workers, signal: operationSignal });
+    }, signal);
+  }
+
+  async usage(): Promise<VolumeUsage> {
+    const own = await statfs(this.root);
+    const below = this.#parts.image && (await statfs(dirname(this.#parts.image.image)));
+    // An image is sparse: it can run out of disk below long before it is full itself.
+    const belowBytes = below ? below.bavail * below.bsize : Number.POSITIVE_INFINITY;
+    return {
+      totalBytes: own.blocks * own.bsize,
+      freeBytes: Math.min(own.bavail * own.bsize, belowBytes),
+    };
+  }
+
+  async treeUsage(tree: string): Promise<TreeUsage> {
+    const path = this.path(tree);
+    return this.#inFlight.run(async (signal) => {
+      await this.#assertPresent(tree);
+      const size = await this.#parts.workers.run({ kind: 'measure', path }, signal);
+      if (!size) throw new Error(`measuring ${path} gave no result`);
+      return size;
+    });
+  }
+
+  async trim(): Promise<void> {
+    if (!this.#parts.image) return;
+    const args = ['--minimum', String(minTrimBytes), this.root];
+    await this.#inFlight.run((signal) =>
+      runCommand('fstrim', args, { signal, timeoutMs: trimTimeoutMs }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inFlight.close(new VolumeError('closed', 'the volume is closed'));
+    const { workers, image, lock } = this.#parts;
+    try {
+      await workers[Symbol.asyncDispose]();
+      await image?.[Symbol.asyncDispose]();
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Lets `work` make a tree where nobody sees it, then gives it its name. */
+  #build({ tree, doing, signal, work }: Building): Promise<string> {
+    const incoming = uniquePath(this.#places.incoming, tree);
+    return this.#claim(tree, async (target) => {
+      await this.#inFlight.run(async (operationSignal) => {
+        try {
+          await work(incoming, operationSignal);
+          operationSignal.throwIfAborted();
+          await rename(incoming, target);
+        } catch (error) {
+          await this.#discard(incoming);
+          throw namedFailure(error, doing);
+        }
+      }, signal);
+      return target;
+    });
+  }
+
+  /** Keeps a free name for the time of `work`: rename(2) alone would replace an empty directory. */
+  async #claim<T>(tree: string, work: (target: string) => Promise<T>): Promise<T> {
+    const target = this.path(tree);
+    const taken = () => new VolumeError('tree_exists', `there is a tree ${tree} already`);
+    if (this.#claimed.has(tree)) throw taken();
+    this.#claimed.add(tree);
+    try {
+      if (await directoryExists(target)) throw taken();
+      return await work(target);
+    } finally {
+      this.#claimed.delete(tree);
+    }
+  }
+
+  async #assertPresent(tree: string): Promise<void> {
+    if (await this.exists(tree)) return;
+    throw new VolumeError('tree_missing', `there is no tree ${tree}`);
+  }
+
+  async #sweep(): Promise<void> {
+    const { incoming, trash } = this.#places;
+    const leftovers = [...(await entries(incoming)), ...(await entries(trash))];
+    void this.#inFlight.run(async (signal) => {
+      for (const path of leftovers) if (!signal.aborted) await this.#discard(path);
+      if (leftovers.length > 0)
+        this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
+    });
+  }
+
+  // Tidying must not hide the failure that made it necessary; what stays is swept at the next open.
+  async #discard(path: string): Promise<void> {
+    try {
+      if (await directoryExists(path)) await this.#parts.driver.remove(path);
+    } catch (error) {
+      this.#parts.log.warn({ err: error, path }, 'leftover could not be deleted');
+    }
+  }
+}
+
+async function makePlaces(root: string, { trees, incoming, trash }: RootLayout): Promise<void> {
+  // Postgres runs under uids of its own and must reach its tree, but see no other's name. The modes
+  // are set apart from mkdir, which would subtract the umask.
+  const modes = { [root]: 0o711, [trees]: 0o711, [incoming]: 0o700, [trash]: 0o700 };
+  for (const [path, mode] of Object.entries(modes)) {
+    await mkdir(path, { recursive: true });
+    await chmod(path, mode);
+  }
+}
+
+async function entries(directory: string): Promise<string[]> {
+  return (await readdir(directory)).map((name) => join(directory, name));
+}
+
+async function directoryExists(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function uniquePath(directory: string, tree: string): string {
+  return join(directory, `${tree}.${randomBytes(6).toString('hex')}`);
+}

@@ -1,0 +1,112 @@
+/** The drivers, from the fastest clone to the one that always works. */
+export const driverNames = ['btrfs', 'reflink', 'copy'] as const;
+
+/** How a volume clones a tree: by snapshot, by sharing file extents, or by copying bytes. */
+export type DriverName = (typeof driverNames)[number];
+
+/** A numeric user and group. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface CreateOptions {
+  /** Owner of the new directory; the calling process when left out. */
+  readonly owner?: Owner;
+}
+
+export interface CloneOptions {
+  /** New owner of everything in the clone; the source's owners are kept when left out. */
+  readonly owner?: Owner;
+  readonly signal?: AbortSignal;
+}
+
+/** Space of the whole volume. */
+export interface VolumeUsage {
+  readonly totalBytes: number;
+  /** What can still be written; never more than the machine's disk under an image really has. */
+  readonly freeBytes: number;
+}
+
+/** Space of one tree. Blocks shared with clones count in full for each tree that has them. */
+export interface TreeUsage {
+  readonly files: number;
+  readonly apparentBytes: number;
+  readonly allocatedBytes: number;
+}
+
+/**
+ * A copy-on-write store of directory trees in one flat namespace.
+ *
+ * A tree is a directory that belongs to the caller; its name is 1 to 80 characters of `[a-z0-9-]`
+ * and does not begin with a hyphen. Every method that names a tree throws a `VolumeError` with
+ * code `bad_tree_name` otherwise. A tree that exists is complete: `create` and `clone` build under
+ * another name and rename, so neither a crash nor a power loss leaves half a tree behind.
+ *
+ * The process that opened a volume is the only one that may change its namespace. What is written
+ * inside a tree is up to whoever owns the tree.
+ *
+ * Disposing cancels running clones, waits for running removals, and for a volume on an image
+ * unmounts it and lets its loop device go; it throws `busy` when a process still uses the mount.
+ */
+export interface Volume extends AsyncDisposable {
+  readonly driver: DriverName;
+  /** The directory that holds the volume; a mount point when the volume lives on an image. */
+  readonly root: string;
+  /** Whether a clone shares its blocks with its source. */
+  readonly copyOnWrite: boolean;
+  /**
+   * Whether `clone` of a tree that is being written gives what a power loss at that moment could
+   * have left: all that was synced, in that order, and any part of what was not.
+   */
+  readonly atomicWhileRunning: boolean;
+
+  /** Returns where a tree is, or would be. */
+  path(tree: string): string;
+  exists(tree: string): Promise<boolean>;
+  list(): Promise<readonly string[]>;
+
+  /**
+   * Creates an empty tree (mode 0700) and returns its path.
+   *
+   * @throws VolumeError `tree_exists`, `no_space`.
+   */
+  create(tree: string, options?: CreateOptions): Promise<string>;
+
+  /**
+   * Makes `to` a clone of `from` and returns its path. Unless the driver is `atomicWhileRunning`,
+   * nobody may write to `from` meanwhile. Modes, symbolic links and contents are kept; times,
+   * hard links between files, sockets and pipes are not.
+   *
+   * @throws VolumeError `tree_missing`, `tree_exists`, `no_space`; the signal's reason.
+   */
+  clone(from: string, to: string, options?: CloneOptions): Promise<string>;
+
+  /** @throws VolumeError `tree_missing`, `tree_exists`. */
+  rename(from: string, to: string): Promise<void>;
+
+  /**
+   * Removes a tree; one that does not exist is no error. The name is free at once; btrfs gives the
+   * space back some seconds later.
+   */
+  remove(tree: string): Promise<void>;
+
+  /**
+   * Resolves when everything in the tree, and the names that lead to it, would survive a power
+   * loss. Costs as much as the whole volume has unwritten.
+   *
+   * @throws VolumeError `tree_missing`.
+   */
+  sync(tree: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
+
+  usage(): Promise<VolumeUsage>;
+
+  /** Walks a tree: milliseconds per thousand files. @throws VolumeError `tree_missing`. */
+  treeUsage(tree: string): Promise<TreeUsage>;
+
+  /**
+   * Returns freed blocks of an image to the machine's disk. Cheap enough for every hour; does
+   * nothing for a volume without an image.
+   */
+  trim(): Promise<void>;
+}
