@@ -1,4 +1,6 @@
-import type { QueryResultRow } from 'pg';
+import { withDeadline } from '@pgfleet/kit';
+import { Client, DatabaseError, type QueryResult, type QueryResultRow } from 'pg';
+import { ComputeError } from './compute-error.ts';
 
 export interface AdminConnectionOptions {
   readonly socketDirectory: string;
@@ -6,23 +8,104 @@ export interface AdminConnectionOptions {
   readonly secrets: readonly string[];
   /** `postgres` when left out. */
   readonly database?: string;
-  /** For login and for every statement; 10,000 when left out. */
+  /** For login and for every statement; 30,000 when left out. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
+/** The superuser that only pgfleet is; no tenant ever holds its secret. */
+export const ADMIN_ROLE = 'cloud_admin';
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const INVALID_PASSWORD = '28P01';
+
 /** A connection as `cloud_admin` over the instance's Unix socket. */
 export class AdminConnection implements AsyncDisposable {
-  static open(_options: AdminConnectionOptions): Promise<AdminConnection> {
-    throw new Error('not yet');
+  /** The secret that was right. */
+  readonly secret: string;
+  readonly #client: Client;
+  #failure: Error | undefined;
+
+  private constructor(client: Client, secret: string) {
+    this.#client = client;
+    this.secret = secret;
+  }
+
+  /**
+   * Logs in with the first secret that is right.
+   *
+   * @throws ComputeError `admin_login_failed` when none is; the connection's error otherwise.
+   */
+  static async open(options: AdminConnectionOptions): Promise<AdminConnection> {
+    let refusal: unknown;
+    for (const secret of options.secrets) {
+      try {
+        return await AdminConnection.#logIn(options, secret);
+      } catch (error) {
+        if (!isInvalidPassword(error)) throw error;
+        refusal = error;
+      }
+    }
+    const message = 'no known secret opens the instance';
+    throw new ComputeError('admin_login_failed', message, { cause: refusal });
+  }
+
+  static async #logIn(options: AdminConnectionOptions, secret: string): Promise<AdminConnection> {
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const client = new Client({
+      host: options.socketDirectory,
+      user: ADMIN_ROLE,
+      password: secret,
+      database: options.database ?? 'postgres',
+      application_name: 'pgfleet',
+      query_timeout: timeoutMs,
+    });
+    const connection = new AdminConnection(client, secret);
+    // Without a listener a connection lost between two statements would end the process.
+    client.on('error', (error) => {
+      connection.#failure = error;
+    });
+    const { signal } = options;
+    try {
+      await withDeadline(() => client.connect(), {
+        what: 'the admin login',
+        timeoutMs,
+        ...(signal ? { signal } : {}),
+      });
+      return connection;
+    } catch (error) {
+      void client.end().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Runs one statement with parameters. */
-  query<Row extends QueryResultRow>(_sql: string, _values?: readonly unknown[]): Promise<Row[]> {
-    throw new Error('not yet');
+  async query<Row extends QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    this.#assertOpen();
+    const { rows } = await this.#client.query<Row>(sql, [...values]);
+    return rows;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    throw new Error('not yet');
+  /** Runs several statements in one round trip and one transaction; the rows of the last one. */
+  async script<Row extends QueryResultRow>(statements: readonly string[]): Promise<Row[]> {
+    this.#assertOpen();
+    const answer: unknown = await this.#client.query(statements.join(';\n'));
+    const results = (Array.isArray(answer) ? answer : [answer]) as QueryResult<Row>[];
+    return results.at(-1)?.rows ?? [];
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.end();
+  }
+
+  #assertOpen(): void {
+    if (this.#failure) throw this.#failure;
+  }
+}
+
+function isInvalidPassword(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === INVALID_PASSWORD;
 }

@@ -1,12 +1,20 @@
-/** The state of a cluster as its control file records it (`DBState`, pg_control.h). */
-export type ClusterState =
-  | 'starting_up'
-  | 'shut_down'
-  | 'shut_down_in_recovery'
-  | 'shutting_down'
-  | 'in_crash_recovery'
-  | 'in_archive_recovery'
-  | 'in_production';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ComputeError } from './compute-error.ts';
+
+// DBState in src/include/catalog/pg_control.h, in its order.
+const clusterStates = [
+  'starting_up',
+  'shut_down',
+  'shut_down_in_recovery',
+  'shutting_down',
+  'in_crash_recovery',
+  'in_archive_recovery',
+  'in_production',
+] as const;
+
+/** The state of a cluster as its control file records it. */
+export type ClusterState = (typeof clusterStates)[number];
 
 export interface ControlFile {
   readonly systemIdentifier: bigint;
@@ -17,12 +25,33 @@ export interface ControlFile {
   readonly timelineNumber: number;
 }
 
-/** Reads `global/pg_control` of Postgres 14 to 18 without starting anything. */
-export function readControlFile(_dataDirectory: string): ControlFile {
-  throw new Error('not yet');
+// pg_control_version: 1300 for Postgres 13 to 17, 1800 for 18.
+const KNOWN_VERSIONS: readonly number[] = [1300, 1800];
+
+/**
+ * Reads `global/pg_control` of Postgres 14 to 18 without starting anything.
+ *
+ * The layout is `struct ControlFileData` in src/include/catalog/pg_control.h, of which these first
+ * fields have not moved; numbers are in the machine's byte order, which is little-endian.
+ *
+ * @throws ComputeError `installation_unusable` when the file is of another version.
+ */
+export function readControlFile(dataDirectory: string): ControlFile {
+  const bytes = readFileSync(join(dataDirectory, 'global', 'pg_control'));
+  const state = clusterStates[bytes.readUInt32LE(16)];
+  if (!KNOWN_VERSIONS.includes(bytes.readUInt32LE(8)) || state === undefined) {
+    throw new ComputeError('installation_unusable', 'the control file is of an unknown version');
+  }
+  return {
+    systemIdentifier: bytes.readBigUInt64LE(0),
+    state,
+    checkpointLsn: bytes.readBigUInt64LE(32),
+    redoLsn: bytes.readBigUInt64LE(40),
+    timelineNumber: bytes.readUInt32LE(48),
+  };
 }
 
 /** Says whether the cluster at rest was stopped cleanly, so that it starts without recovery. */
-export function wasCleanShutdown(_dataDirectory: string): boolean {
-  throw new Error('not yet');
+export function wasCleanShutdown(dataDirectory: string): boolean {
+  return readControlFile(dataDirectory).state === 'shut_down';
 }

@@ -1,15 +1,59 @@
-export * from './admin-connection.ts';
-export * from './apply-spec.ts';
-export * from './compute-error.ts';
-export * from './control-file.ts';
-export * from './embedded-cluster.ts';
-export * from './installation.ts';
-export * from './installation-view.ts';
-export * from './instance.ts';
-export * from './limits.ts';
-export * from './owner.ts';
-export * from './read-activity.ts';
-export * from './read-verifiers.ts';
-export * from './sandbox.ts';
-export * from './settings.ts';
-export * from './template.ts';
+export {
+  ADMIN_ROLE,
+  AdminConnection,
+  type AdminConnectionOptions,
+} from './admin-connection.ts';
+export { createAdminSecret } from './admin-secret.ts';
+export { adoptInstance } from './adopt-instance.ts';
+export {
+  applySpec,
+  type ClusterSpec,
+  type DatabaseSpec,
+  type Rename,
+  type RoleSpec,
+} from './apply-spec.ts';
+export { ComputeError, type ComputeErrorCode } from './compute-error.ts';
+export {
+  type ClusterState,
+  type ControlFile,
+  readControlFile,
+  wasCleanShutdown,
+} from './control-file.ts';
+export { detectSandbox, type DetectSandboxOptions } from './detect-sandbox.ts';
+export {
+  type ConnectionConfig,
+  EmbeddedCluster,
+  type EmbeddedClusterOptions,
+} from './embedded-cluster.ts';
+export {
+  findAllInstallations,
+  findInstallations,
+  type PostgresInstallation,
+} from './installation.ts';
+export { ensureInstallationView, type InstallationView } from './installation-view.ts';
+export {
+  Instance,
+  type InstanceExit,
+  type InstancePlace,
+  type InstanceRecord,
+  type StopMode,
+  type StopOptions,
+} from './instance.ts';
+export { detectLimits, LimitGroup, type Limits, type LimitSupport } from './limits.ts';
+export { boundLogFile } from './log-file.ts';
+export { currentOwner, type Owner } from './owner.ts';
+export { type Activity, readActivity } from './read-activity.ts';
+export { readVerifiers } from './read-verifiers.ts';
+export { removeRebuildableCaches } from './rebuildable-caches.ts';
+export type { Sandbox, SandboxLevel, SandboxProbe } from './sandbox.ts';
+export {
+  baseSettings,
+  type ComputeUnits,
+  type InstanceSize,
+  maxConnectionsFor,
+  type PostgresSettings,
+  settingsFor,
+} from './settings.ts';
+export { startInstance, type StartInstanceOptions } from './start-instance.ts';
+export { createTemplate, type CreateTemplateOptions, type Template } from './template.ts';
+export { TEMPLATE_DATABASE, TEMPLATE_ROLE } from './template-sql.ts';

@@ -1,9 +1,11 @@
-import type { FileLock, Logger, ProcessIdentity } from '@pgfleet/kit';
-import type { InstallationView } from './installation-view.ts';
-import type { LimitGroup } from './limits.ts';
-import type { Owner } from './owner.ts';
-import type { Sandbox, SandboxLevel } from './sandbox.ts';
-import type { PostgresSettings } from './settings.ts';
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { isLocked, isSameProcess, type ProcessIdentity, signalProcess, sleep } from '@pgfleet/kit';
+import { ComputeError } from './compute-error.ts';
+import { wasCleanShutdown } from './control-file.ts';
+import { SOCKET_NAME } from './postmaster-file.ts';
+import { findLockHolders, findOrphanedBackends, findPostmasterAmong } from './process-tree.ts';
+import { killProcess } from './kill-process.ts';
 
 /** Where one instance keeps things on this machine. */
 export interface InstancePlace {
@@ -12,14 +14,12 @@ export interface InstancePlace {
   readonly socketDirectory: string;
   /** The timeline's lock file, held by every process of the instance. */
   readonly lockPath: string;
-  readonly logFile: string;
 }
 
 /** What a restarted host needs to find an instance again (JSON). */
 export interface InstanceRecord extends InstancePlace {
   /** The postmaster, by the pid that the host sees. */
   readonly postmaster: ProcessIdentity;
-  readonly sandboxLevel: SandboxLevel;
 }
 
 /** How an instance ended. */
@@ -28,21 +28,7 @@ export interface InstanceExit {
   readonly clean: boolean;
 }
 
-export interface StartInstanceOptions extends Omit<InstancePlace, 'lockPath'> {
-  readonly view: InstallationView;
-  readonly sandbox: Sandbox;
-  /** The held lock of the timeline. The instance shares it; the caller may release its copy. */
-  readonly lock: FileLock;
-  readonly settings: PostgresSettings;
-  /** Required when root. */
-  readonly owner?: Owner;
-  readonly limitGroup?: LimitGroup;
-  /** From spawn to ready; 60,000 when left out. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-  readonly logger?: Logger;
-}
-
+/** As `pg_ctl stop -m` has them. */
 export type StopMode = 'smart' | 'fast' | 'immediate';
 
 export interface StopOptions {
@@ -51,43 +37,120 @@ export interface StopOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A running Postgres. It outlives the process that started it. */
+type Escalation = readonly (readonly [signal: NodeJS.Signals, limitMs: number])[];
+
+const WATCH_INTERVAL_MS = 100;
+const STOP_INTERVAL_MS = 2;
+// The postmaster itself gives its children five seconds after SIGQUIT.
+const QUIT_LIMIT_MS = 10_000;
+const KILL_LIMIT_MS = 10_000;
+
+/**
+ * A running Postgres. It outlives the process that started it: whoever has its record may attach.
+ *
+ * It is gone when the postmaster is dead *and* nobody holds the timeline's lock any more. In a pid
+ * namespace both are one moment. Elsewhere a backend that computes may outlive its postmaster; it
+ * is killed as soon as that is noticed.
+ */
 export class Instance {
   readonly record: InstanceRecord;
   /** Resolves when every process of the instance is gone and the timeline's lock is free. */
   readonly exited: Promise<InstanceExit>;
+  #settle!: (exit: InstanceExit) => void;
+  #isSettled = false;
 
-  private constructor(record: InstanceRecord, exited: Promise<InstanceExit>) {
+  private constructor(record: InstanceRecord) {
     this.record = record;
-    this.exited = exited;
+    this.exited = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
   }
 
+  /** Attaches to a live instance; with its child process when this process spawned it. */
+  static attach(record: InstanceRecord, child?: ChildProcess): Instance {
+    const instance = new Instance(record);
+    if (child && child.exitCode === null && child.signalCode === null) {
+      child.once('exit', () => instance.#watch());
+    } else {
+      instance.#watch();
+    }
+    return instance;
+  }
+
+  /** The path of the Unix socket on this machine. */
   get socketPath(): string {
-    throw new Error('not yet');
+    return join(this.record.socketDirectory, SOCKET_NAME);
   }
 
   isAlive(): boolean {
-    throw new Error('not yet');
+    return isSameProcess(this.record.postmaster);
   }
 
-  /** Stops with the mode's signal, then SIGQUIT, then SIGKILL. */
-  stop(_mode?: StopMode, _options?: StopOptions): Promise<InstanceExit> {
-    throw new Error('not yet');
+  /**
+   * Stops Postgres with the mode's signal, then SIGQUIT, then SIGKILL.
+   *
+   * @throws ComputeError `instance_stop_timeout` when even that left processes behind; the signal's
+   * reason when it aborts, the instance then being left to the last signal sent.
+   */
+  async stop(
+    mode: StopMode = 'fast',
+    { timeoutMs = 60_000, signal }: StopOptions = {},
+  ): Promise<InstanceExit> {
+    for (const [name, limitMs] of escalation(mode, timeoutMs)) {
+      signal?.throwIfAborted();
+      signalProcess(this.record.postmaster, name);
+      if (await this.#goneWithin(limitMs, signal)) return this.exited;
+    }
+    throw new ComputeError('instance_stop_timeout', 'postgres is still there after SIGKILL');
+  }
+
+  async #goneWithin(limitMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const end = performance.now() + limitMs;
+    while (!this.#checkGone()) {
+      if (performance.now() >= end) return false;
+      await sleep(STOP_INTERVAL_MS, signal);
+    }
+    return true;
+  }
+
+  // The wrapper around the postmaster may be killed alone, so its exit only starts the watch.
+  #watch(): void {
+    if (this.#checkGone()) return;
+    setTimeout(() => this.#watch(), WATCH_INTERVAL_MS).unref();
+  }
+
+  #checkGone(): boolean {
+    if (this.#isSettled) return true;
+    if (this.isAlive() || this.#hasRemains()) return false;
+    this.#isSettled = true;
+    this.#settle({ clean: endedCleanly(this.record.dataDirectory) });
+    return true;
+  }
+
+  #hasRemains(): boolean {
+    const { lockPath } = this.record;
+    if (!isLocked(lockPath)) return false;
+    const holders = findLockHolders(lockPath);
+    for (const pid of findOrphanedBackends(holders)) killProcess(pid);
+    const isSuccessor = findPostmasterAmong(holders) !== undefined;
+    return holders.length > 0 && !isSuccessor;
   }
 }
 
-/** Starts Postgres and resolves when it accepts connections. */
-export function startInstance(_options: StartInstanceOptions): Promise<Instance> {
-  throw new Error('not yet');
+function escalation(mode: StopMode, timeoutMs: number): Escalation {
+  const hard: Escalation = [
+    ['SIGQUIT', QUIT_LIMIT_MS],
+    ['SIGKILL', KILL_LIMIT_MS],
+  ];
+  if (mode === 'immediate') return hard;
+  return [[mode === 'smart' ? 'SIGTERM' : 'SIGINT', timeoutMs], ...hard];
 }
 
-/**
- * Finds the instance that runs on a timeline, by its record or, when that is missing or wrong, by
- * who holds the lock; `undefined` when nobody runs there.
- */
-export function adoptInstance(
-  _place: InstancePlace,
-  _record?: InstanceRecord,
-): Promise<Instance | undefined> {
-  throw new Error('not yet');
+// Whoever removed the data directory meanwhile does not care how its cluster ended.
+function endedCleanly(dataDirectory: string): boolean {
+  try {
+    return wasCleanShutdown(dataDirectory);
+  } catch {
+    return false;
+  }
 }

@@ -1,3 +1,16 @@
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { hasErrorCode } from '@pgfleet/kit';
+import { processTree } from './process-tree.ts';
+
 /** What a compute may use at most; an absent figure is no limit. */
 export interface Limits {
   readonly cpus?: number;
@@ -11,41 +24,145 @@ export interface LimitSupport {
   readonly cpu: boolean;
   readonly memory: boolean;
   readonly pids: boolean;
+  /** What to do when something cannot be enforced. */
   readonly advice?: string;
 }
 
-/** Says which limits work here, by trying. */
+type Controller = 'cpu' | 'memory' | 'pids';
+
+const CONTROLLERS: readonly Controller[] = ['cpu', 'memory', 'pids'];
+const MOUNT = '/sys/fs/cgroup';
+const PARENT = 'pgfleet';
+// A short period: with the usual 100 ms a small quota stops a query for most of that time.
+const CPU_PERIOD_US = 10_000;
+const MIN_QUOTA_US = 1_000;
+const ADVICE = 'run as root on a machine whose cgroups offer cpu, memory and pids';
+
+/** Says which limits work here, by preparing pgfleet's parent groups. */
 export function detectLimits(): LimitSupport {
-  throw new Error('not yet');
+  const version = existsSync(join(MOUNT, 'cgroup.controllers')) ? 'v2' : 'v1';
+  const usable = CONTROLLERS.filter((controller) => prepareParent(version, controller));
+  const [cpu, memory, pids] = CONTROLLERS.map((controller) => usable.includes(controller));
+  const support = { cpu: cpu!, memory: memory!, pids: pids! };
+  if (usable.length === CONTROLLERS.length) return { version, ...support };
+  return { version: usable.length === 0 ? 'none' : version, ...support, advice: ADVICE };
 }
 
-/** A cgroup of one compute. What the machine cannot enforce is left out silently: see `support`. */
+/** A cgroup of one compute. What the machine cannot enforce is left out: see `detectLimits`. */
 export class LimitGroup {
   readonly name: string;
-  readonly support: LimitSupport;
+  readonly #support: LimitSupport;
 
   private constructor(name: string, support: LimitSupport) {
     this.name = name;
-    this.support = support;
+    this.#support = support;
   }
 
   /** Opens the group of this name, creating it when absent. */
-  static open(_name: string): LimitGroup {
-    throw new Error('not yet');
+  static open(name: string, support: LimitSupport): LimitGroup {
+    const group = new LimitGroup(name, support);
+    for (const directory of group.#directories()) mkdirSync(directory, { recursive: true });
+    return group;
   }
 
   /** Puts a process and its descendants into the group. */
-  add(_pid: number): void {
-    throw new Error('not yet');
+  add(pid: number): void {
+    for (const directory of this.#directories()) {
+      for (const member of processTree(pid)) tryWrite(join(directory, 'cgroup.procs'), member);
+    }
   }
 
-  /** Sets limits live; memory below current use is reclaimed or, failing that, left as it was. */
-  set(_limits: Limits): void {
-    throw new Error('not yet');
+  /**
+   * Sets limits on the running processes; an absent figure lifts the limit.
+   *
+   * A memory limit below what is in use now would end the instance, so it is then left as it was;
+   * returns `false` in that case, and the caller tries again later.
+   */
+  set(limits: Limits): boolean {
+    const { version } = this.#support;
+    if (version === 'none') return true;
+    const write = version === 'v2' ? writeV2 : writeV1;
+    const results = this.#enforceable().map((controller) =>
+      write(controller, directoryOf(version, controller, this.name), limits),
+    );
+    return results.every(Boolean);
   }
 
-  /** Removes the group; its processes must be gone (repeatable). */
+  /** Removes the group, whose processes must be gone; repeatable. */
   remove(): void {
-    throw new Error('not yet');
+    for (const directory of this.#directories()) {
+      try {
+        rmdirSync(directory);
+      } catch (error) {
+        if (!hasErrorCode(error, 'ENOENT')) throw error;
+      }
+    }
+  }
+
+  #enforceable(): readonly Controller[] {
+    return CONTROLLERS.filter((controller) => this.#support[controller]);
+  }
+
+  #directories(): readonly string[] {
+    const { version } = this.#support;
+    if (version === 'none') return [];
+    const paths = this.#enforceable().map((name) => directoryOf(version, name, this.name));
+    return [...new Set(paths)];
+  }
+}
+
+function directoryOf(version: 'v1' | 'v2', controller: Controller, name: string): string {
+  return join(parentOf(version, controller), name);
+}
+
+function parentOf(version: 'v1' | 'v2', controller: Controller): string {
+  return version === 'v2' ? join(MOUNT, PARENT) : join(MOUNT, controller, PARENT);
+}
+
+function prepareParent(version: 'v1' | 'v2', controller: Controller): boolean {
+  const parent = parentOf(version, controller);
+  try {
+    if (version === 'v1') accessSync(join(MOUNT, controller, 'cgroup.procs'), constants.W_OK);
+    else writeFileSync(join(MOUNT, 'cgroup.subtree_control'), `+${controller}`);
+    mkdirSync(parent, { recursive: true });
+    if (version === 'v2') writeFileSync(join(parent, 'cgroup.subtree_control'), `+${controller}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writeV1(controller: Controller, directory: string, limits: Limits): boolean {
+  const write = (file: string, value: number | string) => tryWrite(join(directory, file), value);
+  if (controller === 'pids') return write('pids.max', limits.pids ?? 'max');
+  if (controller === 'memory') return write('memory.limit_in_bytes', limits.memoryBytes ?? -1);
+  write('cpu.cfs_period_us', CPU_PERIOD_US);
+  return write('cpu.cfs_quota_us', limits.cpus === undefined ? -1 : quotaUs(limits.cpus));
+}
+
+function writeV2(controller: Controller, directory: string, limits: Limits): boolean {
+  const path = (file: string) => join(directory, file);
+  if (controller === 'pids') return tryWrite(path('pids.max'), limits.pids ?? 'max');
+  if (controller === 'cpu') {
+    const quota = limits.cpus === undefined ? 'max' : quotaUs(limits.cpus);
+    return tryWrite(path('cpu.max'), `${quota} ${CPU_PERIOD_US}`);
+  }
+  const current = Number(readFileSync(path('memory.current'), 'utf8'));
+  if (limits.memoryBytes !== undefined && limits.memoryBytes < current) return false;
+  return tryWrite(path('memory.max'), limits.memoryBytes ?? 'max');
+}
+
+function quotaUs(cpus: number): number {
+  return Math.max(MIN_QUOTA_US, Math.round(cpus * CPU_PERIOD_US));
+}
+
+// EBUSY: more memory is in use than the new limit. ESRCH: the process ended meanwhile.
+function tryWrite(file: string, value: string | number): boolean {
+  try {
+    writeFileSync(file, String(value));
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'EBUSY', 'ESRCH')) return false;
+    throw error;
   }
 }

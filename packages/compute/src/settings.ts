@@ -1,23 +1,108 @@
 /** Postgres settings by name, as they stand on the right of `name=value`. */
 export type PostgresSettings = Readonly<Record<string, string>>;
 
-export interface SizeAndSwitches {
-  readonly major: number;
+/** The range of compute units of an endpoint; 1 CU is one vCPU and 4 GiB. */
+export interface ComputeUnits {
   readonly minCu: number;
   readonly maxCu: number;
+}
+
+export interface InstanceSize extends ComputeUnits {
+  readonly major: number;
+  /** `wal_level=logical`. */
   readonly logicalReplication?: boolean;
   /** `archive_mode=on` with an empty command: WAL waits as `.ready` until the host keeps it. */
   readonly archive?: boolean;
-  /** The tenant's own settings; they come last but never replace what pgfleet relies on. */
+  /** The tenant's own settings, already checked; they never replace what pgfleet relies on. */
   readonly tenant?: PostgresSettings;
+  /** What the host knows better, for example about its volume or a recovery: wins over the rest. */
+  readonly override?: PostgresSettings;
 }
 
-/** Sizes an instance for its compute units. */
-export function settingsFor(_size: SizeAndSwitches): PostgresSettings {
-  throw new Error('not yet');
+const MEBIBYTE = 1024 * 1024;
+const CU_MEMORY_BYTES = 4096 * MEBIBYTE;
+const CONNECTIONS_PER_CU = 419.65;
+const MAX_CONNECTIONS = 4000;
+const MIN_CONNECTIONS = 100;
+
+/** What every instance runs with, whatever its size: pgfleet's own database as well. */
+export const baseSettings: PostgresSettings = {
+  listen_addresses: '',
+  port: '5432',
+  password_encryption: 'scram-sha-256',
+  // Asking for huge pages and not getting them costs a millisecond of every start.
+  huge_pages: 'off',
+  // The log is the host's: statements and tenants' errors, with what they quote, stay out of it.
+  log_destination: 'stderr',
+  logging_collector: 'off',
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+  log_checkpoints: 'off',
+  log_connections: 'off',
+  log_line_prefix: '%m [%p] ',
+};
+
+/**
+ * Sizes an instance for its compute units.
+ *
+ * `shared_buffers` follow the largest size, since they cannot change while Postgres runs, and stay
+ * far below the usual quarter of memory: they are most of what a start costs, and the machine's page
+ * cache is shared by all computes on it.
+ */
+export function settingsFor(size: InstanceSize): PostgresSettings {
+  return {
+    max_replication_slots: '10',
+    max_wal_senders: '10',
+    min_wal_size: '32MB',
+    max_wal_size: '1GB',
+    idle_in_transaction_session_timeout: '5min',
+    ...(canNoticeLostClients(size.major) ? { client_connection_check_interval: '60s' } : {}),
+    ...memorySettings(size),
+    ...(size.major >= 18 && size.maxCu < 2 ? { io_method: 'sync' } : {}),
+    ...size.tenant,
+    ...baseSettings,
+    max_connections: String(maxConnectionsFor(size)),
+    superuser_reserved_connections: '7',
+    wal_level: size.logicalReplication ? 'logical' : 'replica',
+    archive_mode: size.archive ? 'on' : 'off',
+    archive_command: '',
+    ...(size.major >= 15 ? { archive_library: '' } : {}),
+    fsync: 'on',
+    full_page_writes: 'on',
+    ...size.override,
+  };
 }
 
-/** `max_connections` for an endpoint's range of compute units (Neon's published figures). */
-export function maxConnectionsFor(_cu: { readonly minCu: number; readonly maxCu: number }): number {
-  throw new Error('not yet');
+/**
+ * `max_connections` for a range of compute units: Neon's published figures, 104 at a quarter CU,
+ * 419 at 1, 4000 from 9 up. The size that counts is the largest, but at most eight times the
+ * smallest.
+ */
+export function maxConnectionsFor({ minCu, maxCu }: ComputeUnits): number {
+  const cu = Math.min(maxCu, 8 * minCu);
+  if (cu >= 9) return MAX_CONNECTIONS;
+  return Math.max(MIN_CONNECTIONS, Math.floor(cu * CONNECTIONS_PER_CU));
+}
+
+// Without it a backend of a client that is gone goes on; older servers can do it on Linux only.
+function canNoticeLostClients(major: number): boolean {
+  return process.platform === 'linux' || major >= 15;
+}
+
+function memorySettings({ maxCu }: InstanceSize): PostgresSettings {
+  const memoryMb = Math.floor((maxCu * CU_MEMORY_BYTES) / MEBIBYTE);
+  const parallel = Math.max(2, Math.floor(maxCu));
+  return {
+    shared_buffers: megabytes(Math.max(16, Math.floor(128 * maxCu))),
+    effective_cache_size: megabytes(Math.floor(memoryMb * 0.75)),
+    work_mem: '4MB',
+    maintenance_work_mem: megabytes(Math.min(1024, Math.max(64, Math.floor(memoryMb / 64)))),
+    max_worker_processes: String(12 + Math.floor(2 * maxCu)),
+    max_parallel_workers: String(parallel),
+    max_parallel_workers_per_gather: String(Math.min(4, parallel)),
+  };
+}
+
+function megabytes(count: number): string {
+  return `${count}MB`;
 }

@@ -1,0 +1,55 @@
+import {
+  identifyProcess,
+  isLocked,
+  isSameProcess,
+  type ProcessIdentity,
+  sleep,
+} from '@pgfleet/kit';
+import { ComputeError } from './compute-error.ts';
+import { Instance, type InstancePlace, type InstanceRecord } from './instance.ts';
+import { killProcess } from './kill-process.ts';
+import { findLockHolders, findOrphanedBackends, findPostmasterAmong } from './process-tree.ts';
+
+const SEARCH_TIMEOUT_MS = 5_000;
+const SEARCH_INTERVAL_MS = 10;
+
+/**
+ * Finds the instance that runs on a timeline; `undefined` when nobody runs there.
+ *
+ * The record is only the quick way. When it is missing or wrong, because its writer was killed
+ * between the spawn and the write, the holders of the lock are searched for a postmaster. Backends
+ * that outlived theirs are killed. The instance may still be starting.
+ *
+ * @throws ComputeError `timeline_locked` when the lock stays busy and its holder is no instance.
+ */
+export async function adoptInstance(
+  place: InstancePlace,
+  record?: InstanceRecord,
+  signal?: AbortSignal,
+): Promise<Instance | undefined> {
+  const end = performance.now() + SEARCH_TIMEOUT_MS;
+  while (isLocked(place.lockPath)) {
+    const postmaster = findRunning(place.lockPath, record);
+    if (postmaster) return Instance.attach({ ...placeOf(place), postmaster });
+    if (performance.now() > end) {
+      throw new ComputeError('timeline_locked', 'the timeline is locked by another process');
+    }
+    await sleep(SEARCH_INTERVAL_MS, signal);
+  }
+  return undefined;
+}
+
+function findRunning(
+  lockPath: string,
+  record: InstanceRecord | undefined,
+): ProcessIdentity | undefined {
+  if (record?.lockPath === lockPath && isSameProcess(record.postmaster)) return record.postmaster;
+  const holders = findLockHolders(lockPath);
+  for (const pid of findOrphanedBackends(holders)) killProcess(pid);
+  const pid = findPostmasterAmong(holders);
+  return pid === undefined ? undefined : identifyProcess(pid);
+}
+
+function placeOf({ dataDirectory, socketDirectory, lockPath }: InstancePlace): InstancePlace {
+  return { dataDirectory, socketDirectory, lockPath };
+}

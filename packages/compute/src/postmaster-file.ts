@@ -1,0 +1,32 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrorCode } from '@pgfleet/kit';
+
+/** What the postmaster says of itself in `postmaster.pid` (src/include/utils/pidfile.h). */
+export type PostmasterStatus = 'starting' | 'stopping' | 'ready' | 'standby';
+
+const STATUS_LINE = 7;
+
+/** Reads the postmaster's status; `undefined` while there is no complete file. */
+export function readPostmasterStatus(dataDirectory: string): PostmasterStatus | undefined {
+  try {
+    const file = readFileSync(join(dataDirectory, 'postmaster.pid'), 'latin1');
+    return file.split('\n')[STATUS_LINE]?.trim() as PostmasterStatus | undefined;
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Removes what a postmaster that was killed left behind. A stale file still says `ready`, and its
+ * pid may by now belong to another process. Only the holder of the timeline's lock may do this.
+ */
+export function removeStalePostmasterFiles(dataDirectory: string, socketDirectory: string): void {
+  rmSync(join(dataDirectory, 'postmaster.pid'), { force: true });
+  rmSync(join(socketDirectory, SOCKET_NAME), { force: true });
+  rmSync(join(socketDirectory, `${SOCKET_NAME}.lock`), { force: true });
+}
+
+/** The socket's name; the port is part of it although nothing listens on TCP. */
+export const SOCKET_NAME = '.s.PGSQL.5432';

@@ -1,0 +1,93 @@
+import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { LOCK_FD } from './sandbox.ts';
+
+/*
+ * Reads /proc. Processes come and go while one looks, so whatever cannot be read counts as gone.
+ * Elsewhere than on Linux there is no /proc, and everything here finds nothing.
+ */
+
+/** The children of a process, oldest first. */
+export function childPids(pid: number): readonly number[] {
+  const children = read(`/proc/${pid}/task/${pid}/children`) ?? '';
+  return children.split(' ').filter(Boolean).map(Number);
+}
+
+/** A process and all that descend from it. */
+export function processTree(pid: number): readonly number[] {
+  return [pid, ...childPids(pid).flatMap(processTree)];
+}
+
+/** The postmaster at or below a process that was spawned for it; `undefined` until it runs. */
+export function findPostmaster(pid: number): number | undefined {
+  if (isPostgres(pid)) return pid;
+  for (const child of childPids(pid)) {
+    const found = findPostmaster(child);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * The processes that hold the lock on a file and that inherited it as an instance does, so not this
+ * process itself. A lock taken by `flock` belongs to an open file, and only the list of every
+ * process' descriptors says who shares it.
+ */
+export function findLockHolders(lockPath: string): readonly number[] {
+  const lock = statSync(lockPath, { throwIfNoEntry: false });
+  if (!lock || process.platform !== 'linux') return [];
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && holdsLock(pid, lock));
+}
+
+/** The postmaster among the holders of a lock: a Postgres that is not the child of one of them. */
+export function findPostmasterAmong(pids: readonly number[]): number | undefined {
+  const postgres = pids.filter(isPostgres);
+  return postgres.find((pid) => !isBackend(pid) && !postgres.includes(parentPid(pid) ?? 0));
+}
+
+/**
+ * Backends that have not yet noticed that their postmaster died. They hold the lock, though nobody
+ * will ever serve through them again.
+ */
+export function findOrphanedBackends(pids: readonly number[]): readonly number[] {
+  return pids.filter((pid) => isBackend(pid) && !pids.includes(parentPid(pid) ?? 0));
+}
+
+function holdsLock(pid: number, lock: { readonly dev: number; readonly ino: number }): boolean {
+  try {
+    const held = statSync(`/proc/${pid}/fd/${LOCK_FD}`);
+    return held.dev === lock.dev && held.ino === lock.ino;
+  } catch {
+    return false;
+  }
+}
+
+function isPostgres(pid: number): boolean {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)) === 'postgres';
+  } catch {
+    return false;
+  }
+}
+
+// Only the postmaster keeps its command line; its children write a title over theirs.
+function isBackend(pid: number): boolean {
+  return read(`/proc/${pid}/cmdline`)?.startsWith('postgres: ') ?? false;
+}
+
+function parentPid(pid: number): number | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat === undefined
+    ? undefined
+    : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
