@@ -1,1 +1,2 @@
-export {};
+export { readPlatformConfig } from './config.ts';
+export type { PlatformConfig } from './config.ts';

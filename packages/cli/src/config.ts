@@ -1,0 +1,124 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { isIP } from 'node:net';
+import { ConfigError, readConfig } from '@pgfleet/kit';
+import { Type } from 'typebox';
+
+const port = (value: number) => Type.Integer({ minimum: 1, maximum: 65_535, default: value });
+
+const Environment = Type.Object({
+  PGFLEET_DATA_DIR: Type.String({ default: '.pgfleet' }),
+  PGFLEET_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+    default: 'info',
+  }),
+  PGFLEET_API_PORT: port(7400),
+  PGFLEET_API_ADDRESS: Type.String({ default: '127.0.0.1' }),
+  PGFLEET_PG_PORT: port(7432),
+  PGFLEET_PG_ADDRESS: Type.String({ default: '127.0.0.1' }),
+  PGFLEET_REGIONS: Type.String({ default: 'aws-us-east-2' }),
+  PGFLEET_DOMAIN: Type.String({ default: 'localhost' }),
+  PGFLEET_VOLUME: Type.Enum(['auto', 'reflink', 'btrfs', 'copy'], { default: 'auto' }),
+  PGFLEET_PROXY_WORKERS: Type.Integer({
+    minimum: 1,
+    maximum: 256,
+    default: Math.min(availableParallelism(), 4),
+  }),
+  PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, maximum: 604_800, default: 60 }),
+  PGFLEET_DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  PGFLEET_MASTER_KEY: Type.Optional(Type.String()),
+  PGFLEET_TLS_CERT_FILE: Type.Optional(Type.String()),
+  PGFLEET_TLS_KEY_FILE: Type.Optional(Type.String()),
+});
+
+/** What `pgfleet up` and `pgfleet doctor` work with; paths are absolute. */
+export interface PlatformConfig {
+  readonly dataDir: string;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  readonly api: Listen;
+  readonly postgres: Listen;
+  readonly regions: readonly string[];
+  readonly domain: string;
+  readonly volume: 'auto' | 'reflink' | 'btrfs' | 'copy';
+  readonly proxyWorkers: number;
+  readonly minSuspendTimeoutSeconds: number;
+  /** An outside control database; pgfleet runs its own when left out. */
+  readonly databaseUrl?: string;
+  readonly masterKey?: string;
+  /** A configured certificate; pgfleet issues its own when left out. */
+  readonly certificate?: { readonly certPath: string; readonly keyPath: string };
+}
+
+export interface Listen {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** @throws ConfigError with every problem, one per line. */
+export function readPlatformConfig(env: NodeJS.ProcessEnv): PlatformConfig {
+  const given = readConfig(Environment, env);
+  const regions = given.PGFLEET_REGIONS.split(',').map((region) => region.trim());
+  const problems = [
+    ...checkRegions(regions),
+    ...checkAddress('PGFLEET_API_ADDRESS', given.PGFLEET_API_ADDRESS),
+    ...checkAddress('PGFLEET_PG_ADDRESS', given.PGFLEET_PG_ADDRESS),
+    ...checkDomain(given.PGFLEET_DOMAIN),
+    ...checkPorts(given.PGFLEET_API_PORT, given.PGFLEET_PG_PORT),
+    ...checkCertificate(given.PGFLEET_TLS_CERT_FILE, given.PGFLEET_TLS_KEY_FILE),
+  ];
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return {
+    dataDir: resolve(given.PGFLEET_DATA_DIR),
+    logLevel: given.PGFLEET_LOG_LEVEL,
+    api: { address: given.PGFLEET_API_ADDRESS, port: given.PGFLEET_API_PORT },
+    postgres: { address: given.PGFLEET_PG_ADDRESS, port: given.PGFLEET_PG_PORT },
+    regions,
+    domain: given.PGFLEET_DOMAIN,
+    volume: given.PGFLEET_VOLUME,
+    proxyWorkers: given.PGFLEET_PROXY_WORKERS,
+    minSuspendTimeoutSeconds: given.PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS,
+    ...(given.PGFLEET_DATABASE_URL ? { databaseUrl: given.PGFLEET_DATABASE_URL } : {}),
+    ...(given.PGFLEET_MASTER_KEY ? { masterKey: given.PGFLEET_MASTER_KEY } : {}),
+    ...certificate(given.PGFLEET_TLS_CERT_FILE, given.PGFLEET_TLS_KEY_FILE),
+  };
+}
+
+function checkRegions(regions: readonly string[]): string[] {
+  const problems = regions
+    .filter((region) => !/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(region))
+    .map(
+      (region) =>
+        `PGFLEET_REGIONS: "${region}" is not a region name (lower-case letters, digits, dashes)`,
+    );
+  if (new Set(regions).size < regions.length) {
+    problems.push('PGFLEET_REGIONS: names a region twice');
+  }
+  return problems;
+}
+
+function checkAddress(name: string, address: string): string[] {
+  return isIP(address) ? [] : [`${name}: "${address}" is not an IP address`];
+}
+
+function checkDomain(domain: string): string[] {
+  const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
+  const valid = new RegExp(`^${label}(\\.${label})*$`).test(domain);
+  return valid ? [] : [`PGFLEET_DOMAIN: "${domain}" is not a lower-case domain name`];
+}
+
+function checkPorts(api: number, postgres: number): string[] {
+  return api === postgres ? ['PGFLEET_PG_PORT: must differ from PGFLEET_API_PORT'] : [];
+}
+
+function checkCertificate(cert: string | undefined, key: string | undefined): string[] {
+  if (Boolean(cert) === Boolean(key)) return [];
+  const missing = cert ? 'PGFLEET_TLS_KEY_FILE' : 'PGFLEET_TLS_CERT_FILE';
+  return [`${missing}: must be set as well: certificate and key belong together`];
+}
+
+function certificate(
+  cert: string | undefined,
+  key: string | undefined,
+): Pick<PlatformConfig, 'certificate'> {
+  if (!cert || !key) return {};
+  return { certificate: { certPath: resolve(cert), keyPath: resolve(key) } };
+}
