@@ -172,7 +172,9 @@ for (const driver of driverNames) {
         await manyFiles(await volume.create('a'), 2000);
         const before = performance.eventLoopUtilization();
         for (let index = 0; index < 5; index++) await volume.clone('a', `b${index}`);
-        expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5);
+        const busyMs = performance.eventLoopUtilization(before).active / 5;
+        // Walking two thousand files on the event loop takes at least 40 ms.
+        expect(busyMs).toBeLessThan(20);
       });
 
       it('shares its blocks if the volume says so', async () => {
@@ -335,7 +337,12 @@ for (const driver of driverNames) {
             expect(await readdir(volume.path(tree))).toEqual(whole);
           }
           await volume.remove('filler');
-          await volume.clone('a', 'after');
+          await volume.sync('a');
+          await waitUntil(() => volume.clone('a', 'after').catch(onlyFull), {
+            what: 'the space to be free again',
+            timeoutMs: 90_000,
+            intervalMs: 250,
+          });
         },
         120_000,
       );

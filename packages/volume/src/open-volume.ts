@@ -98,7 +98,16 @@ async function openRecordedImage(
   { image: format }: Placement,
 ): Promise<MountedImage | undefined> {
   if (!format) return undefined;
-  await access(volumeLayout(options.directory).image(format));
+  const path = volumeLayout(options.directory).image(format);
+  await access(path).catch((cause: unknown) => {
+    throw new VolumeError(
+      'driver_unavailable',
+      `${path} is missing, and with it every tree of this volume`,
+      {
+        cause,
+      },
+    );
+  });
   return mountImage(options, format);
 }
 
