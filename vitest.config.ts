@@ -12,6 +12,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'packages', include: ['packages/*/src/**/*.test.ts', 'bench/src/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
       },
+      { extends: true, test: { name: 'scripts', include: ['scripts/**/*.test.mjs'] } },
       {
         extends: true,
         test: {
