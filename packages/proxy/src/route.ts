@@ -1,0 +1,135 @@
+/**
+ * From an endpoint's name to the host that has it, and what that host says about a login.
+ *
+ * The host is the authority. Control is asked only where more than one host could have the
+ * endpoint, or where the likely one does not know it: a new endpoint may be announced already.
+ */
+import {
+  type ControlClient,
+  type EndpointId,
+  type HostClient,
+  type HostId,
+  type LoginResponse,
+  PgfleetError,
+} from '@pgfleet/contract';
+import { retry, RpcUnreachableError } from '@pgfleet/kit';
+import type { HostDirectory, KnownHost } from './host-directory.ts';
+import type { RequestedEndpoint } from './requested-endpoint.ts';
+
+export type Route = { readonly host: HostClient; readonly login: LoginResponse };
+
+export type Question = RequestedEndpoint & {
+  readonly role: string;
+  readonly signal: AbortSignal;
+};
+
+/** A host that restarts is back within a second or two. */
+const unreachable = {
+  attempts: 12,
+  baseMs: 20,
+  capMs: 2_000,
+  retryable: (error: unknown) => error instanceof RpcUnreachableError,
+};
+
+const controlTimeoutMs = 3_000;
+const pendingWaitMs = 30_000;
+/** Control has answered, but the host may hear of the endpoint a moment later. */
+const settledWaitMs = 5_000;
+const maxRemembered = 100_000;
+const maxRoleLength = 252;
+
+export class Router {
+  readonly #directory: HostDirectory;
+  readonly #control: ControlClient;
+  readonly #remembered = new Map<EndpointId, HostId>();
+
+  constructor(directory: HostDirectory, control: ControlClient) {
+    this.#directory = directory;
+    this.#control = control;
+  }
+
+  /** Throws a {@link PgfleetError} (`endpoint_not_found` above all) or {@link RpcUnreachableError}. */
+  async login(question: Question): Promise<Route> {
+    const likely = this.#likelyHost(question);
+    const route = likely && (await unlessNotFound(ask(likely, question, 0)));
+    if (route) return route;
+    this.#remembered.delete(question.endpointId);
+    return this.#askControl(question);
+  }
+
+  #likelyHost({ endpointId, regionId }: RequestedEndpoint): KnownHost | undefined {
+    const remembered = this.#remembered.get(endpointId);
+    if (remembered) return this.#directory.byId(remembered);
+    const hosts = regionId ? this.#directory.inRegion(regionId) : this.#directory.all();
+    return hosts.length === 1 ? hosts[0] : undefined;
+  }
+
+  async #askControl(question: Question): Promise<Route> {
+    const { endpointId, signal } = question;
+    try {
+      const route = await this.#control.route(endpointId, { signal, timeoutMs: controlTimeoutMs });
+      const host = await this.#host(route.hostId);
+      return await this.#remember(host, question, route.pending ? pendingWaitMs : settledWaitMs);
+    } catch (error) {
+      if (!isControlDown(error)) throw error;
+      return this.#askEverybody(question, error);
+    }
+  }
+
+  async #host(hostId: HostId): Promise<KnownHost> {
+    if (!this.#directory.byId(hostId)) await this.#directory.refresh();
+    const host = this.#directory.byId(hostId);
+    if (!host)
+      throw new PgfleetError('unavailable', { cause: new Error(`unknown host ${hostId}`) });
+    return host;
+  }
+
+  /** While control is down every host is asked, and only a host that has the endpoint is believed. */
+  async #askEverybody(question: Question, cause: unknown): Promise<Route> {
+    const answers = this.#directory.all().map((host) => this.#remember(host, question, 0));
+    try {
+      return await Promise.any(answers);
+    } catch {
+      throw new PgfleetError('unavailable', { cause });
+    }
+  }
+
+  async #remember(host: KnownHost, question: Question, waitMs: number): Promise<Route> {
+    const route = await ask(host, question, waitMs);
+    const oldest = this.#remembered.keys().next();
+    if (this.#remembered.size >= maxRemembered && !oldest.done)
+      this.#remembered.delete(oldest.value);
+    this.#remembered.set(question.endpointId, host.entry.hostId);
+    return route;
+  }
+}
+
+async function ask(
+  { client }: KnownHost,
+  { endpointId, role, signal }: Question,
+  waitForSpecMs: number,
+): Promise<Route> {
+  const request = {
+    role: role.slice(0, maxRoleLength),
+    ...(waitForSpecMs ? { waitForSpecMs } : {}),
+  };
+  const login = await retry(() => client.login(endpointId, request, { signal }), {
+    ...unreachable,
+    signal,
+  });
+  return { host: client, login };
+}
+
+async function unlessNotFound(route: Promise<Route>): Promise<Route | undefined> {
+  try {
+    return await route;
+  } catch (error) {
+    if (error instanceof PgfleetError && error.code === 'endpoint_not_found') return undefined;
+    throw error;
+  }
+}
+
+function isControlDown(error: unknown): boolean {
+  if (error instanceof RpcUnreachableError) return true;
+  return error instanceof PgfleetError && error.code === 'unavailable';
+}

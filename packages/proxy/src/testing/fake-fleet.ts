@@ -1,0 +1,161 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import {
+  type ActivityReport,
+  type ActivityRequest,
+  errorCatalogue,
+  type HostId,
+  type LoginRequest,
+  type LoginResponse,
+  PgfleetError,
+  type ProjectId,
+} from '@pgfleet/contract';
+
+/** One endpoint of the fake host. */
+export type FakeEndpoint = {
+  readonly verifiers: Record<string, string>;
+  /** Where the compute listens; null while it sleeps. */
+  socketPath: string | null;
+  allowedIps?: string[];
+  blockPublicConnections?: boolean;
+  disabled?: boolean;
+  /** Wakes the compute; the result is its socket. */
+  start: () => Promise<string>;
+};
+
+/**
+ * The internal APIs of control and of one host, spoken over a unix socket each, in front of
+ * whatever Postgres a test gives them.
+ */
+export class FakeFleet implements AsyncDisposable {
+  readonly token = 'test-token';
+  readonly regionId = 'aws-us-east-2';
+  readonly endpoints = new Map<string, FakeEndpoint>();
+  /** Endpoints that control knows, for those the host does not have (yet). */
+  readonly announced = new Map<string, { readonly pending: boolean }>();
+  readonly reports: ActivityReport[] = [];
+  starts = 0;
+  readonly #directory: string;
+  #servers: Server[] = [];
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async open(directory: string): Promise<FakeFleet> {
+    const fleet = new FakeFleet(directory);
+    await fleet.startControl();
+    await fleet.#listen('host', (path, body) => fleet.#host(path, body));
+    return fleet;
+  }
+
+  get controlAddress(): string {
+    return this.#address('control');
+  }
+
+  async startControl(): Promise<void> {
+    await this.#listen('control', (path) => Promise.resolve(this.#control(path)));
+  }
+
+  /** Takes control away, as when it is down. */
+  async stopControl(): Promise<void> {
+    const [control] = this.#servers.splice(0, 1);
+    if (control) await close(control);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#servers.map(close));
+  }
+
+  /** What the host was told in total of an endpoint's bytes and, last, of its connections. */
+  activityOf(endpointId: string): ActivityReport | undefined {
+    const own = this.reports.filter((report) => report.endpointId === endpointId);
+    const sum = (key: 'bytesIn' | 'bytesOut') => own.reduce((total, one) => total + one[key], 0);
+    const last = own.at(-1);
+    return last && { ...last, bytesIn: sum('bytesIn'), bytesOut: sum('bytesOut') };
+  }
+
+  #control(path: string): unknown {
+    const hostId = 'host-1' as HostId;
+    const { regionId } = this;
+    if (path === '/internal/v1/hosts') {
+      return { hosts: [{ hostId, regionId, address: this.#address('host') }] };
+    }
+    const endpointId = /^\/internal\/v1\/endpoints\/([^/]+)\/route$/.exec(path)?.[1] ?? '';
+    const announced = this.announced.get(endpointId);
+    if (!announced) throw new PgfleetError('endpoint_not_found');
+    return { hostId, regionId, ...announced };
+  }
+
+  async #host(path: string, body: unknown): Promise<unknown> {
+    if (path === '/v1/activity') return this.reports.push(...(body as ActivityRequest).endpoints);
+    const [, endpointId = '', verb = ''] = /^\/v1\/endpoints\/([^/]+)\/(\w+)$/.exec(path) ?? [];
+    if (verb === 'login') return this.#login(endpointId, body as LoginRequest);
+    this.starts += 1;
+    const endpoint = this.#endpoint(endpointId);
+    endpoint.socketPath = await endpoint.start();
+    return { socketPath: endpoint.socketPath, started: true };
+  }
+
+  async #login(endpointId: string, request: LoginRequest): Promise<LoginResponse> {
+    const end = performance.now() + (request.waitForSpecMs ?? 0);
+    while (!this.endpoints.has(endpointId) && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const endpoint = this.#endpoint(endpointId);
+    return {
+      projectId: 'project' as ProjectId,
+      verifier: endpoint.verifiers[request.role] ?? null,
+      allowedIps: endpoint.allowedIps ?? [],
+      blockPublicConnections: endpoint.blockPublicConnections ?? false,
+      disabled: endpoint.disabled ?? false,
+      socketPath: endpoint.socketPath,
+    };
+  }
+
+  #endpoint(endpointId: string): FakeEndpoint {
+    const endpoint = this.endpoints.get(endpointId);
+    if (!endpoint) throw new PgfleetError('endpoint_not_found');
+    return endpoint;
+  }
+
+  #address(name: string): string {
+    return `unix:${join(this.#directory, `${name}.sock`)}`;
+  }
+
+  async #listen(name: string, answer: Answer): Promise<void> {
+    const server = createServer((request, response) => {
+      void serve(request, response, { answer, token: this.token });
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(this.#address(name).slice('unix:'.length), resolve);
+    });
+    this.#servers = name === 'control' ? [server, ...this.#servers] : [...this.#servers, server];
+  }
+}
+
+type Answer = (path: string, body: unknown) => Promise<unknown>;
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { answer, token }: { readonly answer: Answer; readonly token: string },
+): Promise<void> {
+  try {
+    const body = await text(request);
+    if (request.headers.authorization !== `Bearer ${token}`) throw new PgfleetError('forbidden');
+    const result = await answer(request.url ?? '', body === '' ? undefined : JSON.parse(body));
+    response.end(JSON.stringify(result ?? {}));
+  } catch (error) {
+    const code = error instanceof PgfleetError ? error.code : 'internal';
+    response.statusCode = errorCatalogue[code].http;
+    response.end(JSON.stringify({ code, message: (error as Error).message }));
+  }
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,58 @@
+/**
+ * From an authenticated client to a session at its compute: start the compute where none runs,
+ * and start it again where it vanished between the answer and the login. Bounded in time; a
+ * failure is told to the client, and its next attempt begins anew.
+ */
+import { type EndpointId, type HostClient, PgfleetError } from '@pgfleet/contract';
+import { RpcUnreachableError, sleep } from '@pgfleet/kit';
+import { loginUpstream, type Upstream, UpstreamGoneError, type UpstreamLogin } from './upstream.ts';
+
+export type WakeOptions = UpstreamLogin & {
+  readonly endpointId: EndpointId;
+  readonly host: HostClient;
+  /** Where the compute was said to listen; null when it does not run. */
+  readonly socketPath: string | null;
+  readonly timeoutMs: number;
+};
+
+const firstPauseMs = 5;
+const longestPauseMs = 500;
+
+/** Throws a {@link PgfleetError}, or what {@link loginUpstream} throws. */
+export async function wake(options: WakeOptions): Promise<Upstream> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([options.signal, deadline]);
+  let { socketPath } = options;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      socketPath ??= await start(options, signal);
+      return await loginUpstream(socketPath, { ...options, signal });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (deadline.aborted) throw new PgfleetError('compute_start_timeout', { cause: error });
+      if (!isWorthAnotherTry(error)) throw error;
+      socketPath = null;
+      await pause(pauseMs, signal);
+    }
+  }
+}
+
+async function start({ host, endpointId, timeoutMs }: WakeOptions, signal: AbortSignal) {
+  return (await host.start(endpointId, { signal, timeoutMs })).socketPath;
+}
+
+/** The host restarts, the compute is between two states, or it died under our hands. */
+function isWorthAnotherTry(error: unknown): boolean {
+  if (error instanceof UpstreamGoneError || error instanceof RpcUnreachableError) return true;
+  if (!(error instanceof PgfleetError)) return false;
+  return error.code === 'timeline_locked' || error.code === 'conflicting_operations';
+}
+
+/** An abort is noticed by the attempt that follows. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
