@@ -25,8 +25,8 @@ export interface ControlFile {
   readonly timelineNumber: number;
 }
 
-// pg_control_version: 1300 for Postgres 13 to 17, 1800 for 18.
-const KNOWN_VERSIONS: readonly number[] = [1300, 1800];
+// pg_control_version: 1300 for Postgres 13 to 16, then 1700 and 1800.
+const KNOWN_VERSIONS: readonly number[] = [1300, 1700, 1800];
 
 /**
  * Reads `global/pg_control` of Postgres 14 to 18 without starting anything.

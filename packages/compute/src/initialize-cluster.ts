@@ -20,7 +20,6 @@ default_text_search_config = 'pg_catalog.english'
 datestyle = 'iso, mdy'
 timezone = 'UTC'
 log_timezone = 'UTC'
-include_if_exists = 'pgfleet.conf'
 `;
 
 const HOST_BASED_ACCESS = 'local all all scram-sha-256\n';

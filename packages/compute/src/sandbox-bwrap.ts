@@ -19,7 +19,7 @@ export function bwrapCommand(
         ['--ro-bind', place.view.directory, '/postgres'],
         ['--bind', place.dataDirectory, '/data'],
         ['--bind', place.socketDirectory, '/run/postgresql'],
-        ['--chdir', '/data', '--'],
+        ['--chdir', '/', '--'],
         place.owner ? dropTo(place.owner) : [],
         program,
       ].flat(),
