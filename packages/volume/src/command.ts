@@ -9,6 +9,9 @@ const searchPath = [process.env['PATH'], '/usr/local/sbin', '/usr/sbin', '/sbin'
 const maxOutputBytes = 1 << 20;
 const defaultTimeoutMs = 60_000;
 
+/** Limit for commands that write out or discard as much as a volume holds. */
+export const syncTimeoutMs = 600_000;
+
 export interface CommandOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;

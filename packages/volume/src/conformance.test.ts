@@ -8,6 +8,7 @@ import {
   readFile,
   readdir,
   readlink,
+  rm,
   symlink,
   writeFile,
 } from 'node:fs/promises';
@@ -205,6 +206,19 @@ for (const driver of driverNames) {
           expect([0, 1]).toContain(first - second);
         }
       });
+
+      it('of a tree in use has all files but those that vanish', async () => {
+        await using test = await TestVolume.open(driver);
+        const { volume } = test;
+        const path = await volume.create('a');
+        await manyFiles(path, 300);
+        const lasting = await readdir(path);
+        await using _churn = churnFiles(path);
+        for (let index = 0; index < 5; index++) {
+          const clone = await volume.clone('a', `b${index}`, { inUse: true, owner: tenant });
+          expect(await readdir(clone)).toEqual(expect.arrayContaining(lasting));
+        }
+      });
     });
 
     describe('a removed tree', () => {
@@ -375,6 +389,25 @@ async function manyFiles(path: string, count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
     await writeFile(join(path, `file${index}`), `content of ${index}`);
   }
+}
+
+/** Creates and deletes files, as a running Postgres does, until it is disposed. */
+function churnFiles(path: string): AsyncDisposable {
+  const stop = new AbortController();
+  const churn = async () => {
+    while (!stop.signal.aborted) {
+      const names = Array.from({ length: 50 }, (_, index) => join(path, `file${index}-temporary`));
+      await Promise.all(names.map((name) => writeFile(name, 'soon gone')));
+      await Promise.all(names.map((name) => rm(name)));
+    }
+  };
+  const done = churn();
+  return {
+    [Symbol.asyncDispose]() {
+      stop.abort();
+      return done;
+    },
+  };
 }
 
 /** One line for each entry: path, type and mode, owner, content. */

@@ -5,6 +5,7 @@ export interface CloneRequest {
   readonly source: string;
   readonly target: string;
   readonly owner?: Owner | undefined;
+  readonly inUse: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -22,6 +23,7 @@ export interface TreeDriver {
   /** Resolves when a rename of `target` that survives a power loss implies that all of it does. */
   clone(request: CloneRequest): Promise<void>;
   remove(path: string): Promise<void>;
+  sync(path: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Whether a driver works in a directory as it is, and if not, why. */

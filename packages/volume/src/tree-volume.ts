@@ -3,12 +3,11 @@ import { chmod, chown, lstat, mkdir, readdir, rename, statfs } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
 import type { FileLock, Logger } from '@pgfleet/kit';
-import { runCommand } from './command.ts';
+import { runCommand, syncTimeoutMs } from './command.ts';
 import type { MountedImage } from './image/mounted-image.ts';
 import { InFlight } from './in-flight.ts';
 import { rootLayout } from './layout.ts';
 import type { RootLayout } from './layout.ts';
-import { syncTree } from './sync-tree.ts';
 import type { TreeDriver } from './tree-driver.ts';
 import { assertTreeName, isTreeName } from './tree-name.ts';
 import type { TreeWorkers } from './trees/tree-workers.ts';
@@ -17,7 +16,6 @@ import { namedFailure, VolumeError } from './volume-error.ts';
 
 // Freeing less than this at once is not worth a hole in the file below.
 const minTrimBytes = 1 << 20;
-const trimTimeoutMs = 600_000;
 
 export interface TreeVolumeParts {
   readonly root: string;
@@ -101,15 +99,16 @@ export class TreeVolume implements Volume {
     });
   }
 
-  async clone(from: string, to: string, { owner, signal }: CloneOptions = {}): Promise<string> {
+  async clone(from: string, to: string, options: CloneOptions = {}): Promise<string> {
     const source = this.path(from);
+    const { owner, inUse = false } = options;
     return this.#build({
       tree: to,
       doing: `clone the tree ${from} as ${to}`,
-      signal,
-      work: async (target, operationSignal) => {
+      signal: options.signal,
+      work: async (target, signal) => {
         await this.#assertPresent(from);
-        await this.#parts.driver.clone({ source, target, owner, signal: operationSignal });
+        await this.#parts.driver.clone({ source, target, owner, inUse, signal });
       },
     });
   }
@@ -142,10 +141,9 @@ export class TreeVolume implements Volume {
 
   async sync(tree: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const path = this.path(tree);
-    const { workers } = this.#parts;
     await this.#inFlight.run(async (operationSignal) => {
       await this.#assertPresent(tree);
-      await syncTree(path, { workers, signal: operationSignal });
+      await this.#parts.driver.sync(path, operationSignal);
     }, signal);
   }
 
@@ -174,7 +172,7 @@ export class TreeVolume implements Volume {
     if (!this.#parts.image) return;
     const args = ['--minimum', String(minTrimBytes), this.root];
     await this.#inFlight.run((signal) =>
-      runCommand('fstrim', args, { signal, timeoutMs: trimTimeoutMs }),
+      runCommand('fstrim', args, { signal, timeoutMs: syncTimeoutMs }),
     );
   }
 

@@ -18,6 +18,12 @@ export interface CreateOptions {
 export interface CloneOptions {
   /** New owner of everything in the clone; the source's owners are kept when left out. */
   readonly owner?: Owner;
+  /**
+   * The source is being written, and the caller makes up for what a walk over changing files gets
+   * wrong (as the low-level backup API of Postgres does): files that vanish are left out. Without
+   * meaning for a volume that is `atomicWhileRunning`.
+   */
+  readonly inUse?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -74,8 +80,8 @@ export interface Volume extends AsyncDisposable {
   create(tree: string, options?: CreateOptions): Promise<string>;
 
   /**
-   * Makes `to` a clone of `from` and returns its path. Unless the driver is `atomicWhileRunning`,
-   * nobody may write to `from` meanwhile. Modes, symbolic links and contents are kept; times,
+   * Makes `to` a clone of `from` and returns its path. Unless the volume is `atomicWhileRunning` or
+   * the clone is said to be of a tree `inUse`, nobody may write to `from` meanwhile. Modes, symbolic links and contents are kept; times,
    * hard links between files, sockets and pipes are not.
    *
    * @throws VolumeError `tree_missing`, `tree_exists`, `no_space`; the signal's reason.
@@ -87,7 +93,7 @@ export interface Volume extends AsyncDisposable {
 
   /**
    * Removes a tree; one that does not exist is no error. The name is free at once; btrfs gives the
-   * space back some seconds later.
+   * space back in the background, half a minute later or after a `sync`.
    */
   remove(tree: string): Promise<void>;
 

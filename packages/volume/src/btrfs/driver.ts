@@ -1,6 +1,6 @@
 import { chmod, lstat } from 'node:fs/promises';
 import { hasErrorCode } from '@pgfleet/kit';
-import { runCommand } from '../command.ts';
+import { runCommand, syncTimeoutMs } from '../command.ts';
 import type { TreeDriver } from '../tree-driver.ts';
 import type { TreeWorkers } from '../trees/tree-workers.ts';
 import { cloneBySnapshot } from './clone.ts';
@@ -37,6 +37,12 @@ export function btrfsDriver(workers: TreeWorkers): TreeDriver {
         if (!hasErrorCode(error, 'EPERM')) throw error;
         await removeByWalk(path);
       }
+    },
+
+    async sync(path, signal) {
+      // Unlike syncfs(2), this one also wakes the thread that frees the space of deleted subvolumes.
+      const args = ['filesystem', 'sync', path];
+      await runCommand('btrfs', args, { signal, timeoutMs: syncTimeoutMs });
     },
   };
 }

@@ -1,4 +1,4 @@
-import { syncTree } from '../sync-tree.ts';
+import { syncTree } from '../trees/sync-tree.ts';
 import type { CloneRequest } from '../tree-driver.ts';
 import type { TreeWorkers } from '../trees/tree-workers.ts';
 
@@ -7,9 +7,12 @@ import type { TreeWorkers } from '../trees/tree-workers.ts';
  * journalled, so without the sync a power loss could leave a complete tree of empty files.
  */
 export async function cloneByCopy(
-  { source, target, owner, signal }: CloneRequest,
+  { source, target, owner, inUse, signal }: CloneRequest,
   workers: TreeWorkers,
 ): Promise<void> {
-  await workers.run({ kind: 'clone', by: 'copy', source, target, ...(owner && { owner }) }, signal);
-  await syncTree(target, { workers, signal });
+  await workers.run(
+    { kind: 'clone', by: 'copy', source, target, inUse, ...(owner && { owner }) },
+    signal,
+  );
+  await syncTree(target, workers, signal);
 }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { syncTree } from '../trees/sync-tree.ts';
 import type { TreeDriver } from '../tree-driver.ts';
 import type { TreeWorkers } from '../trees/tree-workers.ts';
 import { cloneByCopy } from './clone.ts';
@@ -20,5 +21,7 @@ export function copyDriver(workers: TreeWorkers): TreeDriver {
     async remove(path) {
       await workers.run({ kind: 'remove', path });
     },
+
+    sync: (path, signal) => syncTree(path, workers, signal),
   };
 }

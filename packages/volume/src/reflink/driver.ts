@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { syncTree } from '../trees/sync-tree.ts';
 import type { TreeDriver } from '../tree-driver.ts';
 import type { TreeWorkers } from '../trees/tree-workers.ts';
 import { cloneByReflink } from './clone.ts';
@@ -27,5 +28,7 @@ export function reflinkDriver(workers: TreeWorkers): TreeDriver {
     async remove(path) {
       await workers.run({ kind: 'remove', path });
     },
+
+    sync: (path, signal) => syncTree(path, workers, signal),
   };
 }

@@ -26,7 +26,7 @@ const copyFlags = {
 
 /**
  * @typedef {{ readonly uid: number, readonly gid: number }} Owner
- * @typedef {{ kind: 'clone', source: string, target: string, by: 'reflink' | 'copy', owner?: Owner }} CloneJob
+ * @typedef {{ kind: 'clone', source: string, target: string, by: 'reflink' | 'copy', owner?: Owner, inUse?: boolean }} CloneJob
  * @typedef {{ kind: 'chown', path: string, owner: Owner }} ChownJob
  * @typedef {{ kind: 'remove', path: string }} RemoveJob
  * @typedef {{ kind: 'sync', path: string }} SyncJob
@@ -54,31 +54,36 @@ export function runTreeJob(job, checkpoint) {
  * @param {CloneJob} job
  * @param {Checkpoint} checkpoint
  */
-function cloneTree({ source, target, by, owner }, checkpoint) {
+function cloneTree({ source, target, by, owner, inUse }, checkpoint) {
   const flags = copyFlags[by];
   // Only root may give files away; for anybody else a clone is simply his own.
   const chowns = process.geteuid?.() === 0;
 
   /** @param {string} from @param {string} to */
-  const own = (from, to) => {
-    if (!chowns) return;
-    const { uid, gid } = owner ?? lstatSync(from);
-    lchownSync(to, uid, gid);
-  };
-  /** @param {string} from @param {string} to */
   const cloneDirectory = (from, to) => {
+    const stat = lstatSync(from);
+    const entries = readdirSync(from, { withFileTypes: true });
     mkdirSync(to, { mode: 0o700 });
-    for (const entry of readdirSync(from, { withFileTypes: true })) {
+    for (const entry of entries) {
       checkpoint();
-      const [child, copy] = [`${from}/${entry.name}`, `${to}/${entry.name}`];
-      if (entry.isDirectory()) cloneDirectory(child, copy);
-      else if (entry.isFile()) copyFileSync(child, copy, flags);
-      else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(child), copy);
-      else continue;
-      if (!entry.isDirectory()) own(child, copy);
+      try {
+        cloneEntry(entry, `${from}/${entry.name}`, `${to}/${entry.name}`);
+      } catch (error) {
+        if (!inUse || /** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+      }
     }
-    own(from, to);
-    chmodSync(to, lstatSync(from).mode & 0o7777);
+    if (chowns) lchownSync(to, owner?.uid ?? stat.uid, owner?.gid ?? stat.gid);
+    chmodSync(to, stat.mode & 0o7777);
+  };
+  /** @param {import('node:fs').Dirent} entry @param {string} from @param {string} to */
+  const cloneEntry = (entry, from, to) => {
+    if (entry.isDirectory()) return cloneDirectory(from, to);
+    // A new owner saves a stat for each file.
+    const { uid, gid } = owner ?? lstatSync(from);
+    if (entry.isFile()) copyFileSync(from, to, flags);
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
+    else return;
+    if (chowns) lchownSync(to, uid, gid);
   };
   cloneDirectory(source, target);
 }

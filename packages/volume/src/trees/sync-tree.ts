@@ -1,7 +1,5 @@
-import { runCommand } from './command.ts';
-import type { TreeWorkers } from './trees/tree-workers.ts';
-
-const syncTimeoutMs = 600_000;
+import { runCommand, syncTimeoutMs } from '../command.ts';
+import type { TreeWorkers } from './tree-workers.ts';
 
 /**
  * Writes a tree out. On Linux by syncfs(2) through coreutils, which Node does not offer and which is
@@ -9,7 +7,8 @@ const syncTimeoutMs = 600_000;
  */
 export async function syncTree(
   path: string,
-  { workers, signal }: { readonly workers: TreeWorkers; readonly signal: AbortSignal },
+  workers: TreeWorkers,
+  signal: AbortSignal,
 ): Promise<void> {
   if (process.platform === 'linux') {
     await runCommand('sync', ['--file-system', path], { signal, timeoutMs: syncTimeoutMs });
