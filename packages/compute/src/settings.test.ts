@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { maxConnectionsFor, settingsFor } from './settings.ts';
+
+test.each([
+  [0.25, 104],
+  [0.5, 209],
+  [1, 419],
+  [2, 839],
+  [3, 1258],
+  [4, 1678],
+  [5, 2098],
+  [6, 2517],
+  [7, 2937],
+  [8, 3357],
+  [9, 4000],
+  [56, 4000],
+])('a compute of %f CU takes as many connections as on Neon', (cu, connections) => {
+  expect(maxConnectionsFor({ minCu: cu, maxCu: cu })).toBe(connections);
+});
+
+test('a wide range counts eight times its smallest size at most', () => {
+  expect(maxConnectionsFor({ minCu: 0.25, maxCu: 8 })).toBe(839);
+});
+
+test('shared buffers follow the largest size, with a floor', () => {
+  const buffers = (maxCu: number) =>
+    settingsFor({ major: 17, minCu: 0.25, maxCu })['shared_buffers'];
+  expect([0.1, 0.25, 1, 8].map(buffers)).toEqual(['16MB', '32MB', '128MB', '1024MB']);
+});
+
+test("a tenant's settings replace defaults but nothing that pgfleet relies on", () => {
+  const tenant = { work_mem: '64MB', listen_addresses: '*', fsync: 'off', archive_mode: 'off' };
+  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, archive: true, tenant });
+  expect(settings).toMatchObject({
+    work_mem: '64MB',
+    listen_addresses: '',
+    fsync: 'on',
+    archive_mode: 'on',
+  });
+});
+
+test("the host's own settings win over everything", () => {
+  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, override: { fsync: 'off' } });
+  expect(settings['fsync']).toBe('off');
+});
