@@ -1,7 +1,7 @@
 import { access, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@pgfleet/kit';
+import { createLogger, silentLogger } from '@pgfleet/kit';
 import { describe, expect, it } from 'vitest';
 import { imageFormats } from './image/image-format.ts';
 import { makeImage } from './image/make-image.ts';
@@ -10,6 +10,7 @@ import { probeImage } from './image/probe-image.ts';
 import { volumeLayout } from './layout.ts';
 import { openVolume } from './open-volume.ts';
 import { probeVolume } from './probe-volume.ts';
+import { probeReflink } from './reflink/probe.ts';
 import { TestDirectory, TestVolume } from './test-volume.ts';
 
 const finding = await probeImage(tmpdir(), 'xfs');
@@ -95,6 +96,21 @@ describe.skipIf(!finding.works)(`a volume on an image${why}`, () => {
       expect(await directory.leaks()).toHaveLength(2);
     });
   }
+
+  it('that cannot be made is an error for who asked for it, and else a loud copy', async () => {
+    await using directory = await TestDirectory.create();
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLogger({ process: 'test', level: 'warn', destination });
+    const tooSmall = { directory: directory.path, log, imageBytes: 2 ** 20 };
+    await expect(openVolume({ ...tooSmall, driver: 'reflink' })).rejects.toThrow(/mkfs\.xfs/);
+    expect(lines).toEqual([]);
+    await using volume = await openVolume({ ...tooSmall, driver: 'auto' });
+    const clones = (await probeReflink(directory.path)).works;
+    expect(volume.copyOnWrite).toBe(clones);
+    expect(lines.join()).toMatch(clones ? /^$/ : /copies every byte/);
+    expect(await readdir(directory.path)).not.toContain('volume.xfs');
+  });
 
   it('throws half-made images away', async () => {
     await using directory = await TestDirectory.create();
