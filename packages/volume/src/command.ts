@@ -18,7 +18,7 @@ export interface CommandOptions {
 }
 
 /** A command that ended with an error; `code` is the system's error code when its text names one. */
-export class CommandError extends Error {
+class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly code: string | undefined;
 
