@@ -27,12 +27,19 @@ export function readConfig<Schema extends TObject>(
   throw new ConfigError(describe(schema, value).join('\n'));
 }
 
+interface ErrorParams {
+  readonly requiredProperties?: readonly string[];
+  readonly allowedValues?: readonly unknown[];
+}
+
 function describe(schema: TObject, value: unknown): string[] {
   const seen = new Set<string>();
   for (const error of Value.Errors(schema, value)) {
-    const missing = (error.params as { requiredProperties?: readonly string[] }).requiredProperties;
-    const names = missing ?? [error.instancePath.split('/')[1] ?? ''];
-    for (const name of names) seen.add(`${name}: ${missing ? 'must be set' : error.message}`);
+    const params = error.params as ErrorParams;
+    const names = params.requiredProperties ?? [error.instancePath.split('/')[1] ?? ''];
+    const allowed = params.allowedValues && `must be one of ${params.allowedValues.join(', ')}`;
+    const problem = params.requiredProperties ? 'must be set' : (allowed ?? error.message);
+    for (const name of names) seen.add(`${name}: ${problem}`);
   }
   return [...seen];
 }
