@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { ConfigError, readConfig } from '@pgfleet/kit';
 import { Type } from 'typebox';
+import type { Static } from 'typebox';
 
+const DEFAULT_REGION = 'aws-us-east-2';
 const port = (value: number) => Type.Integer({ minimum: 1, maximum: 65_535, default: value });
 
 const Environment = Type.Object({
@@ -15,7 +17,7 @@ const Environment = Type.Object({
   PGFLEET_API_ADDRESS: Type.String({ default: '127.0.0.1' }),
   PGFLEET_PG_PORT: port(7432),
   PGFLEET_PG_ADDRESS: Type.String({ default: '127.0.0.1' }),
-  PGFLEET_REGIONS: Type.String({ default: 'aws-us-east-2' }),
+  PGFLEET_REGIONS: Type.String({ default: DEFAULT_REGION }),
   PGFLEET_DOMAIN: Type.String({ default: 'localhost' }),
   PGFLEET_VOLUME: Type.Enum(['auto', 'reflink', 'btrfs', 'copy'], { default: 'auto' }),
   PGFLEET_PROXY_WORKERS: Type.Integer({
@@ -55,23 +57,36 @@ export interface Listen {
 
 /** @throws ConfigError with every problem, one per line. */
 export function readPlatformConfig(env: NodeJS.ProcessEnv): PlatformConfig {
-  const given = readConfig(Environment, env);
-  const regions = given.PGFLEET_REGIONS.split(',').map((region) => region.trim());
   const problems = [
-    ...checkRegions(regions),
-    ...checkAddress('PGFLEET_API_ADDRESS', given.PGFLEET_API_ADDRESS),
-    ...checkAddress('PGFLEET_PG_ADDRESS', given.PGFLEET_PG_ADDRESS),
-    ...checkDomain(given.PGFLEET_DOMAIN),
-    ...checkPorts(given.PGFLEET_API_PORT, given.PGFLEET_PG_PORT),
-    ...checkCertificate(given.PGFLEET_TLS_CERT_FILE, given.PGFLEET_TLS_KEY_FILE),
+    ...schemaProblems(env),
+    ...checkRegions(splitRegions(env['PGFLEET_REGIONS'] || DEFAULT_REGION)),
+    ...checkAddress('PGFLEET_API_ADDRESS', env['PGFLEET_API_ADDRESS']),
+    ...checkAddress('PGFLEET_PG_ADDRESS', env['PGFLEET_PG_ADDRESS']),
+    ...checkDomain(env['PGFLEET_DOMAIN']),
+    ...checkCertificate(env['PGFLEET_TLS_CERT_FILE'], env['PGFLEET_TLS_KEY_FILE']),
   ];
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return toPlatformConfig(readConfig(Environment, env));
+}
+
+// What a schema says in words of its own, and what it cannot say, is reported together.
+function schemaProblems(env: NodeJS.ProcessEnv): string[] {
+  try {
+    const { PGFLEET_API_PORT: api, PGFLEET_PG_PORT: postgres } = readConfig(Environment, env);
+    return api === postgres ? ['PGFLEET_PG_PORT: must differ from PGFLEET_API_PORT'] : [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n');
+    throw error;
+  }
+}
+
+function toPlatformConfig(given: Static<typeof Environment>): PlatformConfig {
   return {
     dataDir: resolve(given.PGFLEET_DATA_DIR),
     logLevel: given.PGFLEET_LOG_LEVEL,
     api: { address: given.PGFLEET_API_ADDRESS, port: given.PGFLEET_API_PORT },
     postgres: { address: given.PGFLEET_PG_ADDRESS, port: given.PGFLEET_PG_PORT },
-    regions,
+    regions: splitRegions(given.PGFLEET_REGIONS),
     domain: given.PGFLEET_DOMAIN,
     volume: given.PGFLEET_VOLUME,
     proxyWorkers: given.PGFLEET_PROXY_WORKERS,
@@ -80,6 +95,10 @@ export function readPlatformConfig(env: NodeJS.ProcessEnv): PlatformConfig {
     ...(given.PGFLEET_MASTER_KEY ? { masterKey: given.PGFLEET_MASTER_KEY } : {}),
     ...certificate(given.PGFLEET_TLS_CERT_FILE, given.PGFLEET_TLS_KEY_FILE),
   };
+}
+
+function splitRegions(text: string): string[] {
+  return text.split(',').map((region) => region.trim());
 }
 
 function checkRegions(regions: readonly string[]): string[] {
@@ -95,18 +114,15 @@ function checkRegions(regions: readonly string[]): string[] {
   return problems;
 }
 
-function checkAddress(name: string, address: string): string[] {
-  return isIP(address) ? [] : [`${name}: "${address}" is not an IP address`];
+function checkAddress(name: string, address: string | undefined): string[] {
+  return !address || isIP(address) ? [] : [`${name}: "${address}" is not an IP address`];
 }
 
-function checkDomain(domain: string): string[] {
+function checkDomain(domain: string | undefined): string[] {
+  if (!domain) return [];
   const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
   const valid = new RegExp(`^${label}(\\.${label})*$`).test(domain);
   return valid ? [] : [`PGFLEET_DOMAIN: "${domain}" is not a lower-case domain name`];
-}
-
-function checkPorts(api: number, postgres: number): string[] {
-  return api === postgres ? ['PGFLEET_PG_PORT: must differ from PGFLEET_API_PORT'] : [];
 }
 
 function checkCertificate(cert: string | undefined, key: string | undefined): string[] {
