@@ -1,0 +1,127 @@
+import {
+  ActivityRequest,
+  EndpointSpec,
+  LoginRequest,
+  PgfleetError,
+  TimelineSpec,
+} from '@pgfleet/contract';
+import type { EndpointId, HostInfo, TimelineId } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { Arrivals } from '../endpoints/arrivals.ts';
+import type { Endpoints } from '../endpoints/endpoints.ts';
+import type { Proxies } from '../endpoints/proxies.ts';
+import type { Timelines } from '../timelines/timelines.ts';
+
+/** What the API speaks for. */
+export interface HostServices {
+  readonly timelines: Timelines;
+  readonly endpoints: Endpoints;
+  readonly proxies: Proxies;
+  readonly arrivals: Arrivals;
+  readonly info: () => HostInfo;
+}
+
+type OfTimeline = { Params: { timelineId: TimelineId } };
+type OfEndpoint = { Params: { endpointId: EndpointId } };
+
+const { endpointId, timelineId } = { ...EndpointSpec.properties };
+const ofTimeline = { params: Type.Object({ timelineId }) };
+const ofEndpoint = { params: Type.Object({ endpointId }) };
+
+/** Adds the routes of the contract's host API. */
+export function addRoutes(app: FastifyInstance, services: HostServices): void {
+  app.get('/v1/info', async () => services.info());
+  addTimelineRoutes(app, services);
+  addEndpointRoutes(app, services);
+  addComputeRoutes(app, services);
+  app.post<{ Body: ActivityRequest }>(
+    '/v1/activity',
+    { schema: { body: ActivityRequest } },
+    async ({ body }, reply) => {
+      services.proxies.note(body);
+      return reply.code(204).send();
+    },
+  );
+}
+
+function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
+  const { timelines, endpoints, arrivals } = services;
+
+  app.put<OfTimeline & { Body: TimelineSpec }>(
+    '/v1/timelines/:timelineId',
+    { schema: { ...ofTimeline, body: TimelineSpec } },
+    async ({ params, body }) => {
+      assertSame(params.timelineId, body.timelineId);
+      await timelines.put(body);
+      arrivals.announce();
+      return { state: 'ready' as const };
+    },
+  );
+
+  app.delete<OfTimeline>(
+    '/v1/timelines/:timelineId',
+    { schema: ofTimeline },
+    async ({ params }, reply) => {
+      await timelines.delete(params.timelineId, (id) => endpoints.stopOn(id));
+      return reply.code(204).send();
+    },
+  );
+}
+
+function addEndpointRoutes(app: FastifyInstance, { endpoints }: HostServices): void {
+  app.get('/v1/endpoints', async () => ({
+    endpoints: [...endpoints.values()].map((endpoint) => endpoint.status()),
+  }));
+
+  app.get<OfEndpoint>('/v1/endpoints/:endpointId', { schema: ofEndpoint }, async ({ params }) =>
+    endpoints.get(params.endpointId).status(),
+  );
+
+  app.put<OfEndpoint & { Body: EndpointSpec }>(
+    '/v1/endpoints/:endpointId',
+    { schema: { ...ofEndpoint, body: EndpointSpec } },
+    async ({ params, body }) => {
+      assertSame(params.endpointId, body.endpointId);
+      return endpoints.put(body);
+    },
+  );
+
+  app.delete<OfEndpoint>(
+    '/v1/endpoints/:endpointId',
+    { schema: ofEndpoint },
+    async ({ params }, reply) => {
+      await endpoints.delete(params.endpointId);
+      return reply.code(204).send();
+    },
+  );
+}
+
+function addComputeRoutes(app: FastifyInstance, { endpoints }: HostServices): void {
+  app.post<OfEndpoint>(
+    '/v1/endpoints/:endpointId/start',
+    { schema: ofEndpoint },
+    async ({ params }) => endpoints.get(params.endpointId).start(),
+  );
+
+  app.post<OfEndpoint>(
+    '/v1/endpoints/:endpointId/suspend',
+    { schema: ofEndpoint },
+    async ({ params }) => {
+      const endpoint = endpoints.get(params.endpointId);
+      await endpoint.suspend();
+      return endpoint.status();
+    },
+  );
+
+  app.post<OfEndpoint & { Body: LoginRequest }>(
+    '/v1/endpoints/:endpointId/login',
+    { schema: { ...ofEndpoint, body: LoginRequest } },
+    async ({ params, body }) => endpoints.login(params.endpointId, body),
+  );
+}
+
+function assertSame(inPath: string, inBody: string): void {
+  if (inPath === inBody) return;
+  throw new PgfleetError('invalid_request', { message: "the id in the path is not the body's" });
+}

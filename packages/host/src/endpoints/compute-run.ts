@@ -1,0 +1,244 @@
+import { existsSync, rmSync } from 'node:fs';
+import {
+  adoptInstance,
+  applySpec,
+  boundLogFile,
+  readActivity,
+  readVerifiers,
+  removeRebuildableCaches,
+} from '@pgfleet/compute';
+import type { Activity, Instance, LimitGroup, StopMode } from '@pgfleet/compute';
+import type { EndpointId, EndpointSpec, TimelineId } from '@pgfleet/contract';
+import { AdminSession } from './admin-session.ts';
+import { instancePlace, limitGroup } from './compute-parts.ts';
+import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
+import { initialClusterSpec } from './initial-spec.ts';
+import { limitsFor } from './limits-for.ts';
+import { PhaseTimer } from './phase-timer.ts';
+import { captureVerifiers } from './resting-verifiers.ts';
+import { startPostgres } from './start-postgres.ts';
+
+export interface LaunchOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+// A fast stop waits for the shutdown checkpoint; what takes longer is stopped the hard way.
+const STOP_TIMEOUT_MS = 30_000;
+const DISMISS_TIMEOUT_MS = 5000;
+// The first statements of the client that woke the compute belong to the wake.
+const UNTHROTTLED_MS = 1000;
+const LIMIT_RETRY_MS = 5000;
+
+/** One run of a compute, from its launch or adoption until no process of it is left. */
+export class ComputeRun {
+  readonly endpointId: EndpointId;
+  readonly timelineId: TimelineId;
+  readonly startedAt: Date;
+  readonly #parts: ComputeParts;
+  readonly #instance: Instance;
+  readonly #session: AdminSession;
+  readonly #limitGroup: LimitGroup;
+  #throttleTimer: NodeJS.Timeout | undefined;
+
+  private constructor(parts: ComputeParts, record: ComputeRecord, instance: Instance) {
+    this.endpointId = record.endpointId;
+    this.timelineId = record.timelineId;
+    this.startedAt = new Date(record.startedAt);
+    this.#parts = parts;
+    this.#instance = instance;
+    this.#limitGroup = limitGroup(parts, record.endpointId);
+    this.#session = new AdminSession({
+      socketDirectory: parts.layout.sockets(record.endpointId),
+      secrets: () => parts.timelines.adminSecrets(parts.timelines.ready(record.timelineId)),
+      log: parts.log.child({ endpoint_id: record.endpointId }),
+    });
+  }
+
+  /**
+   * Starts Postgres on the endpoint's timeline and, the first time, sets up its roles and databases.
+   *
+   * @throws ComputeError, PgfleetError `timeline_not_found`, `timeline_locked`,
+   * `postgres_version_missing`; nothing is left running then.
+   */
+  static async launch(
+    parts: ComputeParts,
+    spec: EndpointSpec,
+    options: LaunchOptions,
+  ): Promise<ComputeRun> {
+    const { endpointId, timelineId } = spec;
+    const phases = new PhaseTimer();
+    const startedAt = new Date().toISOString();
+    const note = { endpointId, timelineId, startedAt, instance: null };
+    const noted = parts.computes.put(endpointId, note, { durable: false });
+    try {
+      const group = limitGroup(parts, endpointId);
+      const instance = await startPostgres(parts, spec, { ...options, limitGroup: group, phases });
+      await noted;
+      const run = new ComputeRun(parts, note, instance);
+      await run.#prepare(phases);
+      run.#throttleTimer = setTimeout(() => run.setLimits(spec), UNTHROTTLED_MS);
+      parts.log.debug({ endpoint_id: endpointId, ms: phases.read() }, 'compute launched');
+      return run;
+    } catch (error) {
+      await Promise.allSettled([noted]);
+      await parts.computes.delete(endpointId, { durable: false });
+      throw error;
+    }
+  }
+
+  /** Finds the run that a record of an earlier process speaks of, if it still goes on. */
+  static async adopt(parts: ComputeParts, record: ComputeRecord): Promise<ComputeRun | undefined> {
+    const place = instancePlace(parts, record);
+    const instance = await adoptInstance(place, record.instance ?? undefined);
+    return instance && new ComputeRun(parts, record, instance);
+  }
+
+  get socketPath(): string {
+    return this.#instance.socketPath;
+  }
+
+  /** Whether its socket is there: it is taken away at the beginning of a stop. */
+  get isReachable(): boolean {
+    return existsSync(this.socketPath);
+  }
+
+  /** Resolves when every process is gone and the timeline's lock is free. */
+  get exited(): Promise<unknown> {
+    return this.#instance.exited;
+  }
+
+  /** The role's verifier as the cluster has it at this moment; null when it cannot log in. */
+  verifierOf(role: string): Promise<string | null> {
+    return this.#session.use(async (connection) => {
+      const rows = await connection.query<{ rolpassword: string | null }>(
+        `SELECT rolpassword FROM pg_authid
+          WHERE rolname = $1 AND rolname <> 'cloud_admin' AND rolcanlogin
+            AND rolpassword LIKE 'SCRAM-SHA-256$%'`,
+        [role],
+      );
+      return rows[0]?.rolpassword ?? null;
+    });
+  }
+
+  activity(): Promise<Activity> {
+    return this.#session.use(readActivity);
+  }
+
+  /** Applies the endpoint's size to the running processes. */
+  setLimits(spec: EndpointSpec): void {
+    clearTimeout(this.#throttleTimer);
+    if (this.#limitGroup.set(limitsFor(spec))) return;
+    // More memory is in use than the new size has: it is left alone until some is given back.
+    this.#throttleTimer = setTimeout(() => this.setLimits(spec), LIMIT_RETRY_MS);
+  }
+
+  /** Keeps what Postgres logs within bounds. */
+  boundLog(): void {
+    boundLogFile(this.#parts.layout.log(this.endpointId));
+  }
+
+  /** Lets the last client go, keeps the verifiers as they then are, and stops with a checkpoint. */
+  async rest(): Promise<void> {
+    const verifiers = await this.#dismissClients();
+    await this.#stop('fast');
+    await this.#tidyData(verifiers);
+  }
+
+  /** Stops at once, for a cluster whose data nobody needs any more. */
+  destroy(): Promise<void> {
+    return this.#stop('immediate');
+  }
+
+  /** Clears up after processes that are gone. */
+  async bury(): Promise<void> {
+    clearTimeout(this.#throttleTimer);
+    await this.#session[Symbol.asyncDispose]();
+    this.#removeLimitGroup();
+    await this.#parts.computes.delete(this.endpointId, { durable: false });
+  }
+
+  async #prepare(phases: PhaseTimer): Promise<void> {
+    const { timelines } = this.#parts;
+    try {
+      if (!timelines.ready(this.timelineId).specApplied) await this.#applyInitialSpec();
+      phases.mark('spec');
+      this.#noteInstance();
+    } catch (error) {
+      await this.#stop('fast');
+      throw error;
+    }
+  }
+
+  async #applyInitialSpec(): Promise<void> {
+    const { timelines } = this.#parts;
+    const timeline = timelines.ready(this.timelineId);
+    const own = timelines.adminSecrets(timeline).at(-1) ?? '';
+    const spec = initialClusterSpec(timeline.spec.initial, own);
+    await this.#session.use((connection) => applySpec(connection, spec));
+    await timelines.noteSpecApplied(this.timelineId);
+  }
+
+  // Only the quick way for an adoption: without it the holder of the lock is searched for.
+  #noteInstance(): void {
+    const { computes, log } = this.#parts;
+    const { endpointId, timelineId } = this;
+    const startedAt = this.startedAt.toISOString();
+    const record = { endpointId, timelineId, startedAt, instance: this.#instance.record };
+    computes.put(endpointId, record, { durable: false }).catch((error: unknown) => {
+      log.warn({ err: error, endpoint_id: endpointId }, 'compute record could not be written');
+    });
+  }
+
+  /**
+   * Closes the door, sends everybody out, then reads the verifiers: nobody can change a password
+   * any more. Returns `undefined` when that did not work; the next login then asks the cluster.
+   */
+  async #dismissClients(): Promise<ReadonlyMap<string, string> | undefined> {
+    try {
+      return await this.#session.use(async (connection) => {
+        rmSync(this.socketPath, { force: true });
+        await connection.query(
+          `SELECT pg_terminate_backend(pid, $1) FROM pg_stat_activity
+            WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()`,
+          [DISMISS_TIMEOUT_MS],
+        );
+        return readVerifiers(connection);
+      });
+    } catch (error) {
+      this.#parts.log.warn(
+        { err: error, endpoint_id: this.endpointId },
+        'verifiers were not captured, the next login starts the compute',
+      );
+      return undefined;
+    }
+  }
+
+  // The kernel may take a moment to let go of processes that are gone; the next launch uses the
+  // group again, so one that stays is no loss.
+  #removeLimitGroup(): void {
+    try {
+      this.#limitGroup.remove();
+    } catch (error) {
+      this.#parts.log.debug({ err: error, endpoint_id: this.endpointId }, 'control group stays');
+    }
+  }
+
+  async #stop(mode: StopMode): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+    await this.#instance.stop(mode, { timeoutMs: STOP_TIMEOUT_MS });
+    await this.bury();
+  }
+
+  async #tidyData(verifiers: ReadonlyMap<string, string> | undefined): Promise<void> {
+    const { layout, timelines, log } = this.#parts;
+    const dataDirectory = timelines.dataDirectory(this.timelineId);
+    try {
+      await removeRebuildableCaches(dataDirectory);
+      const path = layout.verifiers(this.timelineId);
+      if (verifiers) await captureVerifiers({ dataDirectory, path }, verifiers);
+    } catch (error) {
+      log.warn({ err: error, endpoint_id: this.endpointId }, 'compute at rest was not tidied');
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { PgfleetError } from '@pgfleet/contract';
+import type { HostLayout } from '../storage/host-layout.ts';
+import type { Timelines } from '../timelines/timelines.ts';
+import type { ComputeRun } from './compute-run.ts';
+import type { Endpoint } from './endpoint.ts';
+import { readCapturedVerifiers } from './resting-verifiers.ts';
+
+export interface VerifierSources {
+  readonly timelines: Timelines;
+  readonly layout: HostLayout;
+}
+
+const MAX_ROUNDS = 10;
+
+/**
+ * Returns a role's verifier as it is now: from the running compute, from what was captured when it
+ * went to rest, or from the specification of a timeline that was never opened. When none of them
+ * knows, because the compute did not end cleanly, it is started to be asked.
+ */
+export async function currentVerifier(
+  endpoint: Endpoint,
+  role: string,
+  sources: VerifierSources,
+): Promise<string | null> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    await endpoint.settle();
+    const { running } = endpoint;
+    if (running) {
+      const verifier = await ask(running, role, endpoint);
+      if (verifier !== undefined) return verifier;
+      continue;
+    }
+    const resting = restingVerifiers(endpoint, sources);
+    if (resting) return resting.get(role) ?? null;
+    if (endpoint.spec.disabled) return null;
+    await endpoint.start();
+  }
+  throw new PgfleetError('compute_start_failed');
+}
+
+// A compute that ended meanwhile has not answered; what it is now is looked at again.
+async function ask(
+  run: ComputeRun,
+  role: string,
+  endpoint: Endpoint,
+): Promise<string | null | undefined> {
+  try {
+    return await run.verifierOf(role);
+  } catch (error) {
+    if (endpoint.running === run) throw error;
+    return undefined;
+  }
+}
+
+function restingVerifiers(
+  { spec: { timelineId } }: Endpoint,
+  { timelines, layout }: VerifierSources,
+): ReadonlyMap<string, string> | undefined {
+  const { specApplied, spec } = timelines.ready(timelineId);
+  if (!specApplied)
+    return new Map(spec.initial.roles.map(({ name, verifier }) => [name, verifier]));
+  const dataDirectory = timelines.dataDirectory(timelineId);
+  return readCapturedVerifiers({ dataDirectory, path: layout.verifiers(timelineId) });
+}

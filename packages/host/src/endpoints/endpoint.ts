@@ -1,0 +1,303 @@
+import { errorCatalogue, PgfleetError } from '@pgfleet/contract';
+import type {
+  ComputeState,
+  EndpointSpec,
+  EndpointStatus,
+  StartResponse,
+  TimelineId,
+} from '@pgfleet/contract';
+import { retry, withDeadline } from '@pgfleet/kit';
+import { toHostError } from '../host-error.ts';
+import type { TimelineClaims } from '../timelines/timeline-claims.ts';
+import { computeTransition } from './compute-machine.ts';
+import type { ComputeEffect, ComputeEvent } from './compute-machine.ts';
+import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
+import { ComputeRun } from './compute-run.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { UsageMeter } from './usage-meter.ts';
+import type { UsageRecord } from './usage-meter.ts';
+
+export interface EndpointParts extends ComputeParts {
+  readonly claims: TimelineClaims;
+  /** How long a caller of `start` waits; the launch itself goes on. */
+  readonly startTimeoutMs: number;
+  /** How long a launch may take: a recovery that were cut off would never get to its end. */
+  readonly launchTimeoutMs: number;
+  /** Called at every change of state. */
+  readonly onChange: (endpoint: Endpoint) => void;
+}
+
+const LAUNCH_ATTEMPTS = 2;
+const LAUNCH_RETRY = { attempts: LAUNCH_ATTEMPTS, baseMs: 100, capMs: 100 } as const;
+const MAX_ROUNDS = 10;
+
+/** One endpoint: its specification, the state of its compute, and what it uses. */
+export class Endpoint {
+  readonly usage: UsageMeter;
+  connections = 0;
+  readonly #parts: EndpointParts;
+  readonly #idleWatch: IdleWatch;
+  #spec: EndpointSpec;
+  #state: ComputeState = 'idle';
+  #run: ComputeRun | undefined;
+  /** The transition that is going on, or went on last; its failure is handled by who waits. */
+  #settled: Promise<void> = Promise.resolve();
+  #ending: 'rest' | 'destroy' = 'rest';
+  readonly #closing = new AbortController();
+
+  constructor(parts: EndpointParts, spec: EndpointSpec, usage: UsageRecord | undefined) {
+    this.#parts = parts;
+    this.#spec = spec;
+    this.usage = new UsageMeter(usage);
+    this.#idleWatch = new IdleWatch({
+      log: parts.log.child({ endpoint_id: spec.endpointId }),
+      onIdle: () => this.#restInBackground(),
+    });
+  }
+
+  get spec(): EndpointSpec {
+    return this.#spec;
+  }
+
+  get state(): ComputeState {
+    return this.#state;
+  }
+
+  /** The running compute. */
+  get running(): ComputeRun | undefined {
+    return this.#state === 'active' ? this.#run : undefined;
+  }
+
+  /** Where the compute listens; null unless it runs. */
+  get socketPath(): string | null {
+    return this.running?.socketPath ?? null;
+  }
+
+  /** The timeline that the compute runs on, or would run on. */
+  get timelineId(): TimelineId {
+    return this.#run?.timelineId ?? this.#spec.timelineId;
+  }
+
+  status(): EndpointStatus {
+    const { activeSeconds, bytesOut, lastActiveAt, startedAt, suspendedAt, startError } =
+      this.usage.read();
+    return {
+      endpointId: this.#spec.endpointId,
+      generation: this.#spec.generation,
+      state: this.#state,
+      connections: this.connections,
+      lastActiveAt,
+      startedAt,
+      suspendedAt,
+      activeSeconds,
+      bytesOut,
+      startError,
+    };
+  }
+
+  /**
+   * Makes the compute run; callers that come meanwhile share one launch.
+   *
+   * @throws PgfleetError `endpoint_disabled`, `compute_start_failed`, `compute_start_timeout`,
+   * `timeline_not_found`, `timeline_locked`, `disk_full`, `unavailable` while the host stops.
+   */
+  async start(signal?: AbortSignal): Promise<StartResponse> {
+    try {
+      return await withDeadline(() => this.#start(), {
+        what: 'the compute to start',
+        timeoutMs: this.#parts.startTimeoutMs,
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw toHostError(error, 'compute_start_failed');
+    }
+  }
+
+  /** Resolves when no process of the compute is left. */
+  async suspend(): Promise<void> {
+    while (this.#state !== 'idle') {
+      if (this.#state === 'active') this.#apply('suspend');
+      await this.#settled.catch(ignore);
+    }
+  }
+
+  /** Like {@link suspend}, for data that is about to be deleted. */
+  async destroy(): Promise<void> {
+    this.#ending = 'destroy';
+    await this.suspend();
+  }
+
+  /** Lets nothing start any more, and suspends. */
+  async close(): Promise<void> {
+    this.#closing.abort(new PgfleetError('unavailable', { message: 'the endpoint is going away' }));
+    await this.suspend();
+  }
+
+  /** Takes over a compute that an earlier host process left running; `false` when it is gone. */
+  async adopt(record: ComputeRecord): Promise<boolean> {
+    const run = await ComputeRun.adopt(this.#parts, record);
+    if (!run) {
+      this.usage.abandon();
+      return false;
+    }
+    this.#parts.claims.claim(run.timelineId, this.#spec.endpointId);
+    this.#run = run;
+    this.usage.resume(run.startedAt);
+    this.#apply('adopted');
+    run.setLimits(this.#spec);
+    if (!this.#isRunnable(run)) await this.suspend();
+    return true;
+  }
+
+  /** Takes a newer specification; what cannot change while Postgres runs waits for the next start. */
+  configure(spec: EndpointSpec): void {
+    this.#spec = spec;
+    const run = this.#run;
+    if (this.#state !== 'active' || !run) return;
+    run.setLimits(spec);
+    this.#idleWatch.setTimeout(this.#idleTimeoutMs);
+    if (!this.#isRunnable(run)) this.#restInBackground();
+  }
+
+  /** Notes traffic, the last of it `quietMs` milliseconds ago. */
+  noteTraffic(traffic: { readonly bytesOut: number; readonly quietMs: number }): void {
+    this.usage.sent(traffic.bytesOut);
+    if (this.#state !== 'active') return;
+    this.usage.active(traffic.quietMs);
+    this.#idleWatch.touch(traffic.quietMs);
+  }
+
+  /** Resolves when no start or stop is going on. */
+  async settle(): Promise<void> {
+    while (this.#state === 'starting' || this.#state === 'suspending') {
+      await this.#settled.catch(ignore);
+    }
+  }
+
+  get #idleTimeoutMs(): number {
+    const seconds = this.#spec.suspendTimeoutSeconds;
+    return seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000;
+  }
+
+  async #start(): Promise<StartResponse> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { running } = this;
+      if (running) return { socketPath: running.socketPath, started: round > 0 };
+      this.#closing.signal.throwIfAborted();
+      if (this.#spec.disabled) throw new PgfleetError('endpoint_disabled');
+      const isStopping = this.#state === 'suspending';
+      this.#apply('start');
+      await (isStopping ? this.#settled.catch(ignore) : this.#settled);
+    }
+    throw new PgfleetError('compute_start_failed');
+  }
+
+  #apply(event: ComputeEvent): void {
+    const { to, effect } = computeTransition(this.#state, event);
+    const changed = to !== this.#state;
+    this.#state = to;
+    this.#effects[effect]();
+    if (changed) this.#parts.onChange(this);
+  }
+
+  readonly #effects: Readonly<Record<ComputeEffect, () => void>> = {
+    launch: () => this.#settle(this.#launch()),
+    stop: () => this.#settle(this.#rest()),
+    watch: () => this.#watch(),
+    rest: () => this.#idleWatch.stop(),
+    nothing: () => undefined,
+  };
+
+  #settle(work: Promise<void>): void {
+    this.#settled = work;
+    work.catch(ignore);
+  }
+
+  async #launch(): Promise<void> {
+    const { claims, launchTimeoutMs, log } = this.#parts;
+    const { endpointId, timelineId } = this.#spec;
+    const signal = this.#closing.signal;
+    try {
+      claims.claim(timelineId, endpointId);
+      this.#run = await retry(
+        () => ComputeRun.launch(this.#parts, this.#spec, { timeoutMs: launchTimeoutMs, signal }),
+        { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
+      );
+      this.usage.begin(this.#run.startedAt);
+      this.#apply('launched');
+    } catch (error) {
+      claims.release(timelineId, endpointId);
+      const failure = toHostError(error, 'compute_start_failed');
+      log.warn({ err: error, endpoint_id: endpointId }, 'compute could not be started');
+      this.usage.fail(failure.message);
+      this.#apply('launch_failed');
+      throw failure;
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const run = this.#run;
+    const { claims, log } = this.#parts;
+    const { endpointId } = this.#spec;
+    try {
+      if (run) await run[this.#ending]();
+    } catch (error) {
+      // The lock keeps the next start out for as long as anything of this run is left.
+      log.error({ err: error, endpoint_id: endpointId }, 'compute could not be stopped');
+      throw error;
+    } finally {
+      if (run) claims.release(run.timelineId, endpointId);
+      this.#run = undefined;
+      this.#ending = 'rest';
+      this.usage.end();
+      this.#apply('stopped');
+    }
+  }
+
+  #watch(): void {
+    const run = this.#run;
+    if (!run) return;
+    this.#idleWatch.start(run, this.#idleTimeoutMs);
+    void this.#awaitDeath(run);
+  }
+
+  async #awaitDeath(run: ComputeRun): Promise<void> {
+    await run.exited;
+    if (this.#run === run && this.#state === 'active') this.#noteDeath(run);
+  }
+
+  // The cluster's control file tells the next login and the next start that this was no clean end.
+  #noteDeath(run: ComputeRun): void {
+    const { claims, log } = this.#parts;
+    const { endpointId } = this.#spec;
+    log.warn({ endpoint_id: endpointId }, 'compute died');
+    this.#run = undefined;
+    claims.release(run.timelineId, endpointId);
+    this.usage.end();
+    this.#apply('died');
+    run.bury().catch((error: unknown) => {
+      log.warn({ err: error, endpoint_id: endpointId }, 'remains of a dead compute stay');
+    });
+  }
+
+  #restInBackground(): void {
+    this.suspend().catch((error: unknown) => {
+      const { endpointId } = this.#spec;
+      this.#parts.log.error({ err: error, endpoint_id: endpointId }, 'suspend failed');
+    });
+  }
+
+  // A compute on another timeline than the endpoint's, or without its door, is of no use.
+  #isRunnable(run: ComputeRun): boolean {
+    return !this.#spec.disabled && run.timelineId === this.#spec.timelineId && run.isReachable;
+  }
+}
+
+function isWorthAnotherAttempt(error: unknown): boolean {
+  const { code } = toHostError(error, 'compute_start_failed');
+  return code === 'compute_start_failed' && errorCatalogue[code].retryable;
+}
+
+// For promises whose failure somebody else reports.
+function ignore(): void {}

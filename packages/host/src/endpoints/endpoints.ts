@@ -1,0 +1,166 @@
+import { rm } from 'node:fs/promises';
+import { PgfleetError } from '@pgfleet/contract';
+import type {
+  EndpointId,
+  EndpointSpec,
+  EndpointStatus,
+  LoginRequest,
+  LoginResponse,
+  TimelineId,
+} from '@pgfleet/contract';
+import { inParallel } from '../in-parallel.ts';
+import { KeyedQueue } from '../storage/keyed-queue.ts';
+import type { RecordStore } from '../storage/record-store.ts';
+import type { Arrivals } from './arrivals.ts';
+import { currentVerifier } from './current-verifier.ts';
+import { Endpoint } from './endpoint.ts';
+import type { EndpointParts } from './endpoint.ts';
+import type { UsageRecord } from './usage-meter.ts';
+
+export interface EndpointsParts extends EndpointParts {
+  readonly specs: RecordStore<EndpointSpec>;
+  readonly usage: RecordStore<UsageRecord>;
+  readonly arrivals: Arrivals;
+}
+
+// Every stop writes a checkpoint; more at once only wait for the same disk.
+const STOPS_AT_ONCE = 16;
+const PERSIST_MS = 60_000;
+
+/** All endpoints of a host, by id. */
+export class Endpoints {
+  readonly #parts: EndpointsParts;
+  readonly #endpoints = new Map<EndpointId, Endpoint>();
+  readonly #queue = new KeyedQueue();
+  readonly #persistTimer: NodeJS.Timeout;
+
+  constructor(parts: EndpointsParts) {
+    const onChange = (endpoint: Endpoint) => {
+      parts.onChange(endpoint);
+      if (endpoint.state === 'idle') this.#persist(endpoint, true);
+    };
+    this.#parts = { ...parts, onChange };
+    for (const spec of parts.specs.values()) this.#add(spec);
+    this.#persistTimer = setInterval(() => this.#persistRunning(), PERSIST_MS);
+    this.#persistTimer.unref();
+  }
+
+  get size(): number {
+    return this.#endpoints.size;
+  }
+
+  values(): IterableIterator<Endpoint> {
+    return this.#endpoints.values();
+  }
+
+  running(): readonly Endpoint[] {
+    return [...this.#endpoints.values()].filter(({ state }) => state !== 'idle');
+  }
+
+  find(endpointId: EndpointId): Endpoint | undefined {
+    return this.#endpoints.get(endpointId);
+  }
+
+  /** @throws PgfleetError `endpoint_not_found`. */
+  get(endpointId: EndpointId): Endpoint {
+    const endpoint = this.#endpoints.get(endpointId);
+    if (!endpoint) throw new PgfleetError('endpoint_not_found');
+    return endpoint;
+  }
+
+  /** Takes over computes that an earlier host process left running and forgets those that died. */
+  async adopt(): Promise<void> {
+    const { computes, log } = this.#parts;
+    await inParallel([...computes.values()], STOPS_AT_ONCE, async (record) => {
+      const fields = { endpoint_id: record.endpointId, timeline_id: record.timelineId };
+      try {
+        const adopted = await this.#endpoints.get(record.endpointId)?.adopt(record);
+        log.info(fields, adopted ? 'compute adopted' : 'compute ended while no host ran');
+        if (!adopted) await computes.delete(record.endpointId, { durable: false });
+      } catch (error) {
+        log.error({ ...fields, err: error }, 'compute could not be adopted');
+      }
+    });
+  }
+
+  /** Takes a specification unless a newer one is known. */
+  put(spec: EndpointSpec): Promise<EndpointStatus> {
+    return this.#queue.run(spec.endpointId, async () => {
+      const known = this.#endpoints.get(spec.endpointId);
+      if (known && spec.generation <= known.spec.generation) return known.status();
+      await this.#parts.specs.put(spec.endpointId, spec);
+      const endpoint = known ?? this.#add(spec);
+      if (known) known.configure(spec);
+      this.#parts.onChange(endpoint);
+      this.#parts.arrivals.announce();
+      return endpoint.status();
+    });
+  }
+
+  /** Stops the compute and forgets the endpoint; its timeline stays. */
+  delete(endpointId: EndpointId): Promise<void> {
+    const { specs, usage, computes, layout } = this.#parts;
+    return this.#queue.run(endpointId, async () => {
+      await this.#endpoints.get(endpointId)?.close();
+      this.#endpoints.delete(endpointId);
+      await rm(layout.sockets(endpointId), { recursive: true, force: true });
+      await rm(layout.log(endpointId), { force: true });
+      await rm(`${layout.log(endpointId)}.1`, { force: true });
+      await computes.delete(endpointId, { durable: false });
+      await usage.delete(endpointId, { durable: false });
+      await specs.delete(endpointId);
+    });
+  }
+
+  /** Stops what runs on a timeline that is being deleted. */
+  async stopOn(timelineId: TimelineId): Promise<void> {
+    const affected = [...this.#endpoints.values()].filter(
+      (endpoint) => endpoint.timelineId === timelineId,
+    );
+    await inParallel(affected, STOPS_AT_ONCE, (endpoint) => endpoint.destroy());
+  }
+
+  /** Tells a proxy how a role proves itself; waits for an endpoint that is still being made. */
+  async login(endpointId: EndpointId, request: LoginRequest): Promise<LoginResponse> {
+    const { arrivals, timelines } = this.#parts;
+    const hasArrived = () => {
+      const endpoint = this.#endpoints.get(endpointId);
+      return endpoint !== undefined && timelines.isReady(endpoint.spec.timelineId);
+    };
+    const arrived = await arrivals.wait(hasArrived, request.waitForSpecMs ?? 0);
+    if (!arrived) throw new PgfleetError('endpoint_not_found');
+    const endpoint = this.get(endpointId);
+    const verifier = await currentVerifier(endpoint, request.role, this.#parts);
+    const { projectId, allowedIps, blockPublicConnections, disabled } = endpoint.spec;
+    const { socketPath } = endpoint;
+    return { projectId, verifier, allowedIps, blockPublicConnections, disabled, socketPath };
+  }
+
+  /** Suspends everything; nothing starts any more. */
+  async close(): Promise<void> {
+    clearInterval(this.#persistTimer);
+    await inParallel(this.running(), STOPS_AT_ONCE, (endpoint) => endpoint.close());
+  }
+
+  #add(spec: EndpointSpec): Endpoint {
+    const endpoint = new Endpoint(this.#parts, spec, this.#parts.usage.get(spec.endpointId));
+    this.#endpoints.set(spec.endpointId, endpoint);
+    return endpoint;
+  }
+
+  #persistRunning(): void {
+    for (const endpoint of this.running()) {
+      this.#persist(endpoint, false);
+      endpoint.running?.boundLog();
+    }
+  }
+
+  #persist(endpoint: Endpoint, durable: boolean): void {
+    const { usage, log } = this.#parts;
+    const { endpointId } = endpoint.spec;
+    if (!this.#endpoints.has(endpointId)) return;
+    usage.put(endpointId, endpoint.usage.read(), { durable }).catch((error: unknown) => {
+      log.warn({ err: error, endpoint_id: endpointId }, 'usage could not be written');
+    });
+  }
+}

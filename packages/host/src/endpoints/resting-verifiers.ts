@@ -1,0 +1,51 @@
+import { readControlFile } from '@pgfleet/compute';
+import { hasErrorCode, readJsonFile, writeFileAtomic } from '@pgfleet/kit';
+
+interface Capture {
+  /** Where the cluster's last checkpoint began; a bigint in text. */
+  readonly checkpointLsn: string;
+  readonly verifiers: Readonly<Record<string, string>>;
+}
+
+export interface RestingPlace {
+  readonly dataDirectory: string;
+  /** The file of the captured verifiers. */
+  readonly path: string;
+}
+
+/**
+ * Keeps the verifiers of a cluster at rest, as they were when its last client was gone.
+ *
+ * They are bound to the shutdown checkpoint: once the cluster has run again, whoever stopped it
+ * and however, they no longer count. So nothing has to be invalidated when it starts.
+ */
+export async function captureVerifiers(
+  { dataDirectory, path }: RestingPlace,
+  verifiers: ReadonlyMap<string, string>,
+): Promise<void> {
+  const checkpointLsn = String(readControlFile(dataDirectory).checkpointLsn);
+  const capture: Capture = { checkpointLsn, verifiers: Object.fromEntries(verifiers) };
+  await writeFileAtomic(path, JSON.stringify(capture), { durable: false });
+}
+
+/** Returns the verifiers by role, or `undefined` when only the running cluster would know them. */
+export function readCapturedVerifiers({
+  dataDirectory,
+  path,
+}: RestingPlace): ReadonlyMap<string, string> | undefined {
+  const capture = readCapture(path);
+  if (!capture) return undefined;
+  const { state, checkpointLsn } = readControlFile(dataDirectory);
+  if (state !== 'shut_down' || String(checkpointLsn) !== capture.checkpointLsn) return undefined;
+  return new Map(Object.entries(capture.verifiers));
+}
+
+// A capture is only a short cut: one that a power loss left torn counts as none.
+function readCapture(path: string): Capture | undefined {
+  try {
+    return readJsonFile(path) as Capture | undefined;
+  } catch (error) {
+    if (error instanceof Error && hasErrorCode(error.cause, 'EACCES', 'EIO')) throw error;
+    return undefined;
+  }
+}

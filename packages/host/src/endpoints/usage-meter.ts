@@ -1,0 +1,89 @@
+/** What an endpoint has used, ever; written to disk, so times are RFC 3339. */
+export interface UsageRecord {
+  readonly activeSeconds: number;
+  readonly bytesOut: number;
+  /** Until when a run is counted in {@link activeSeconds}; null when none is going on. */
+  readonly countedUntil: string | null;
+  readonly lastActiveAt: string | null;
+  readonly startedAt: string | null;
+  readonly suspendedAt: string | null;
+  readonly startError: string | null;
+}
+
+export function isUsageRecord(value: unknown): value is UsageRecord {
+  return typeof value === 'object' && value !== null && 'activeSeconds' in value;
+}
+
+const unused: UsageRecord = {
+  activeSeconds: 0,
+  bytesOut: 0,
+  countedUntil: null,
+  lastActiveAt: null,
+  startedAt: null,
+  suspendedAt: null,
+  startError: null,
+};
+
+/** Counts what one endpoint uses. Figures only grow. */
+export class UsageMeter {
+  #usage: UsageRecord;
+
+  constructor(stored: UsageRecord | undefined) {
+    this.#usage = { ...unused, ...stored };
+  }
+
+  /** The figures up to this moment. */
+  read(now = new Date()): UsageRecord {
+    this.#countUntil(now);
+    return this.#usage;
+  }
+
+  begin(startedAt = new Date()): void {
+    const at = startedAt.toISOString();
+    this.#set({ countedUntil: at, startedAt: at, lastActiveAt: at, startError: null });
+  }
+
+  /** Goes on with a run that an earlier process began: all of it counts, also the time between. */
+  resume(startedAt: Date): void {
+    const at = startedAt.toISOString();
+    this.#set({ countedUntil: this.#usage.countedUntil ?? at, startedAt: at });
+  }
+
+  end(now = new Date()): void {
+    this.#countUntil(now);
+    this.#set({ countedUntil: null, suspendedAt: now.toISOString() });
+  }
+
+  /** Ends a run whose end nobody saw: what was not counted by then is the tenant's gain. */
+  abandon(): void {
+    const { countedUntil } = this.#usage;
+    if (countedUntil !== null) this.#set({ countedUntil: null, suspendedAt: countedUntil });
+  }
+
+  fail(startError: string): void {
+    this.#set({ startError });
+  }
+
+  sent(bytes: number): void {
+    this.#set({ bytesOut: this.#usage.bytesOut + bytes });
+  }
+
+  /** Notes activity `quietMs` milliseconds ago. */
+  active(quietMs = 0): void {
+    const at = new Date(Date.now() - quietMs).toISOString();
+    if (at > (this.#usage.lastActiveAt ?? '')) this.#set({ lastActiveAt: at });
+  }
+
+  #countUntil(now: Date): void {
+    const { countedUntil, activeSeconds } = this.#usage;
+    if (countedUntil === null) return;
+    const seconds = (now.getTime() - Date.parse(countedUntil)) / 1000;
+    // A wall clock that was set back must not take back what was counted.
+    if (seconds <= 0) return;
+    this.#set({ activeSeconds: activeSeconds + seconds, countedUntil: now.toISOString() });
+  }
+
+  #set(change: Partial<UsageRecord>): void {
+    this.#usage = { ...this.#usage, ...change };
+  }
+}

@@ -1,0 +1,38 @@
+import { ComputeError } from '@pgfleet/compute';
+import type { ComputeErrorCode } from '@pgfleet/compute';
+import { PgfleetError } from '@pgfleet/contract';
+import type { ErrorCode } from '@pgfleet/contract';
+import { hasErrorCode, TimeoutError } from '@pgfleet/kit';
+import { VolumeError } from '@pgfleet/volume';
+
+const computeCodes = {
+  installation_missing: 'postgres_version_missing',
+  installation_unusable: 'postgres_version_missing',
+  sandbox_unavailable: 'compute_start_failed',
+  timeline_locked: 'timeline_locked',
+  initdb_failed: 'internal',
+  instance_start_failed: 'compute_start_failed',
+  instance_start_timeout: 'compute_start_timeout',
+  instance_stop_timeout: 'timeline_locked',
+  socket_path_too_long: 'compute_start_failed',
+  admin_login_failed: 'compute_start_failed',
+} as const satisfies Partial<Record<ComputeErrorCode, ErrorCode>>;
+
+/** Translates what computes, volumes and the system throw into the catalogue's errors. */
+export function toHostError(error: unknown, otherwise: ErrorCode = 'internal'): PgfleetError {
+  if (error instanceof PgfleetError) return error;
+  return new PgfleetError(codeOf(error) ?? otherwise, { cause: error });
+}
+
+function codeOf(error: unknown): ErrorCode | undefined {
+  if (isDiskFull(error)) return 'disk_full';
+  if (error instanceof ComputeError) return computeCodes[error.code];
+  if (error instanceof TimeoutError) return 'compute_start_timeout';
+  return undefined;
+}
+
+function isDiskFull(error: unknown): boolean {
+  if (error instanceof VolumeError && error.code === 'no_space') return true;
+  if (hasErrorCode(error, 'ENOSPC', 'EDQUOT')) return true;
+  return error instanceof Error && error.cause !== undefined && isDiskFull(error.cause);
+}

@@ -1,0 +1,46 @@
+import type { HostInfo } from '@pgfleet/contract';
+import { defaultPostgresMajor } from '@pgfleet/contract';
+import type { Shutdown } from '@pgfleet/kit';
+import { serve } from './api/server.ts';
+import type { HostOptions } from './host-options.ts';
+import { openGround } from './open-ground.ts';
+import type { Ground } from './open-ground.ts';
+import { openServices } from './open-services.ts';
+import { sweep } from './sweep.ts';
+
+/** A host that serves its API. */
+export interface Host {
+  readonly info: HostInfo;
+}
+
+/**
+ * Opens a host on its directory: takes over running computes, finishes or throws away what a crash
+ * left half done, then serves. How to undo it is added to `shutdown` step by step; when this
+ * throws, running that undoes what was done.
+ */
+export async function openHost(options: HostOptions, shutdown: Shutdown): Promise<Host> {
+  const ground = await openGround(options, shutdown);
+  const services = openServices(ground, shutdown);
+  const { endpoints } = services;
+  await endpoints.adopt();
+  await ground.timelines.recover((timelineId) => endpoints.stopOn(timelineId));
+  await sweep(ground, endpoints);
+  await stockDefault(ground);
+  services.run(shutdown);
+  const { address, token, log } = options;
+  const app = await serve({ address, token, services, log });
+  shutdown.add({ name: 'api', limitMs: 5000, run: () => app.close() });
+  log.info(services.info(), 'host serves');
+  return {
+    get info() {
+      return services.info();
+    },
+  };
+}
+
+// The first project of the default version should not have to wait for `initdb`.
+async function stockDefault({ builds, templates, spares }: Ground): Promise<void> {
+  if (!builds.majors.includes(defaultPostgresMajor)) return;
+  await templates.ensure(defaultPostgresMajor);
+  spares.stock(defaultPostgresMajor);
+}

@@ -1,0 +1,69 @@
+import { detectLimits, detectSandbox } from '@pgfleet/compute';
+import type { LimitSupport, Sandbox } from '@pgfleet/compute';
+import { FileLock, waitUntil } from '@pgfleet/kit';
+import type { Shutdown } from '@pgfleet/kit';
+import { openVolume } from '@pgfleet/volume';
+import type { Volume } from '@pgfleet/volume';
+import type { HostOptions } from './host-options.ts';
+import { HostLayout } from './storage/host-layout.ts';
+import { PostgresBuilds } from './timelines/postgres-builds.ts';
+import { SpareClones } from './timelines/spare-clones.ts';
+import { Templates } from './timelines/templates.ts';
+import { Timelines } from './timelines/timelines.ts';
+import { UidCounter } from './timelines/uid-counter.ts';
+
+/** What a host stands on: its directories, its machine, its timelines. */
+export interface Ground {
+  readonly options: HostOptions;
+  readonly layout: HostLayout;
+  readonly volume: Volume;
+  readonly builds: PostgresBuilds;
+  readonly sandbox: Sandbox;
+  readonly limitSupport: LimitSupport;
+  readonly templates: Templates;
+  readonly spares: SpareClones;
+  readonly timelines: Timelines;
+}
+
+const LOCK_WAIT_MS = 15_000;
+const SPARE_CLONES = 4;
+
+/** Takes possession of the host's directory and opens what lies in it; starts nothing. */
+export async function openGround(options: HostOptions, shutdown: Shutdown): Promise<Ground> {
+  const { hostDir, runDir, uidFile, secrets, log, spareClones: target = SPARE_CLONES } = options;
+  const layout = new HostLayout(hostDir, runDir);
+  layout.create();
+  await lockHost(layout, shutdown);
+  const volume = await openHostVolume(options, layout, shutdown);
+  const builds = await PostgresBuilds.open(layout.viewsDir);
+  const view = await builds.view(builds.preferredMajor);
+  const sandbox = await detectSandbox({ view, directory: volume.root });
+  const uids = new UidCounter(uidFile);
+  const directory = layout.records('templates');
+  const common = { layout, volume, builds, sandbox, uids, secrets, log };
+  const templates = await Templates.open({ ...common, directory });
+  const spares = await SpareClones.open({ ...common, templates, target });
+  shutdown.add({ name: 'spare clones', limitMs: 10_000, run: () => spares[Symbol.asyncDispose]() });
+  const timelines = new Timelines({ ...common, templates, spares });
+  return { options, ...common, limitSupport: detectLimits(), templates, spares, timelines };
+}
+
+// A predecessor that was told to stop may still be suspending its computes.
+async function lockHost({ hostLock }: HostLayout, shutdown: Shutdown): Promise<void> {
+  const lock = await waitUntil(() => FileLock.tryAcquire(hostLock), {
+    what: `the other host process that holds ${hostLock}`,
+    timeoutMs: LOCK_WAIT_MS,
+    intervalMs: 50,
+  });
+  shutdown.add({ name: 'host lock', limitMs: 1000, run: async () => lock.release() });
+}
+
+async function openHostVolume(
+  { volume: driver = 'auto', log }: HostOptions,
+  { volumeDir: directory }: HostLayout,
+  shutdown: Shutdown,
+): Promise<Volume> {
+  const volume = await openVolume({ directory, driver, log });
+  shutdown.add({ name: 'volume', limitMs: 30_000, run: async () => volume[Symbol.asyncDispose]() });
+  return volume;
+}

@@ -1,0 +1,21 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TimelineId } from '@pgfleet/contract';
+import type { Endpoints } from './endpoints/endpoints.ts';
+import type { Ground } from './open-ground.ts';
+
+/**
+ * Removes what belongs to nobody any more: locks, and the processes that hold them, of timelines
+ * without a record, and socket directories of endpoints without one.
+ */
+export async function sweep({ layout, timelines }: Ground, endpoints: Endpoints): Promise<void> {
+  for (const name of await readdir(layout.locksDir)) {
+    const timelineId = name.replace(/\.lock$/, '') as TimelineId;
+    if (!timelines.knows(timelineId)) await timelines.discard(timelineId);
+  }
+  const known = new Set([...endpoints.values()].map(({ spec }) => layout.sockets(spec.endpointId)));
+  for (const name of await readdir(layout.socketsDir)) {
+    const path = join(layout.socketsDir, name);
+    if (!known.has(path)) await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,232 @@
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createAdminSecret } from '@pgfleet/compute';
+import type { Owner } from '@pgfleet/compute';
+import { PgfleetError } from '@pgfleet/contract';
+import type { ProjectId, TimelineId, TimelineSpec } from '@pgfleet/contract';
+import { syncDirectory } from '@pgfleet/kit';
+import type { Logger, SecretBox } from '@pgfleet/kit';
+import type { Volume } from '@pgfleet/volume';
+import type { HostLayout } from '../storage/host-layout.ts';
+import { KeyedQueue } from '../storage/keyed-queue.ts';
+import { RecordStore } from '../storage/record-store.ts';
+import { ownerOf } from './owner.ts';
+import type { SpareClones } from './spare-clones.ts';
+import type { Templates } from './templates.ts';
+import { seizeTimelineLock } from './timeline-lock.ts';
+import { isTimelineRecord } from './timeline-record.ts';
+import type { TimelineRecord } from './timeline-record.ts';
+import type { UidCounter } from './uid-counter.ts';
+
+const TREE_PREFIX = 'tl-';
+
+export interface TimelinesOptions {
+  readonly layout: HostLayout;
+  readonly volume: Volume;
+  readonly templates: Templates;
+  readonly spares: SpareClones;
+  readonly uids: UidCounter;
+  readonly secrets: SecretBox;
+  readonly log: Logger;
+}
+
+/** Stops whatever runs on a timeline; afterwards nothing starts there any more. */
+export type StopComputes = (timelineId: TimelineId) => Promise<void>;
+
+/**
+ * The timelines of a host: their records, trees and locks. What happens inside a running one is
+ * the business of its compute.
+ *
+ * A record is written before its tree is made and removed after its tree is gone, so a crash
+ * leaves nothing that {@link recover} or a repetition of the call does not find.
+ */
+export class Timelines {
+  readonly #options: TimelinesOptions;
+  readonly #records: RecordStore<TimelineRecord>;
+  readonly #queue = new KeyedQueue();
+  readonly #projectUids = new Map<ProjectId, number>();
+  readonly #deleting = new Set<TimelineId>();
+
+  constructor(options: TimelinesOptions) {
+    this.#options = options;
+    const directory = options.layout.records('timelines');
+    this.#records = new RecordStore({ directory, log: options.log, accepts: isTimelineRecord });
+    for (const { spec, uid } of this.#records.values()) {
+      if (uid !== null) this.#projectUids.set(spec.projectId, uid);
+    }
+  }
+
+  /** Finishes or throws away what a crash left half done. */
+  async recover(stop: StopComputes): Promise<void> {
+    const { volume, log } = this.#options;
+    const trees = new Set((await volume.list()).filter((tree) => tree.startsWith(TREE_PREFIX)));
+    for (const tree of trees) {
+      if (this.#records.knows(tree)) continue;
+      log.warn({ timeline_id: tree }, 'tree without a record deleted');
+      await this.discard(tree as TimelineId);
+    }
+    for (const [id, record] of this.#records.entries()) {
+      const timelineId = id as TimelineId;
+      if (record.state === 'deleting') await this.delete(timelineId, stop);
+      else if (record.state === 'creating') await this.#resume(record.spec);
+      else if (!trees.has(id)) await this.#reportLoss(record);
+    }
+  }
+
+  /** Makes the timeline exist, ready and durable. */
+  put(spec: TimelineSpec): Promise<void> {
+    return this.#queue.run(spec.timelineId, async () => {
+      const known = this.#records.get(spec.timelineId);
+      if (known?.state === 'deleting' || this.#deleting.has(spec.timelineId)) {
+        throw new PgfleetError('conflicting_operations');
+      }
+      if (known?.state !== 'ready') await this.#create(spec);
+    });
+  }
+
+  /** Deletes tree, record and lock; success when they are already gone. */
+  delete(timelineId: TimelineId, stop: StopComputes): Promise<void> {
+    return this.#queue.run(timelineId, async () => {
+      const known = this.#records.get(timelineId);
+      if (!known) return;
+      this.#deleting.add(timelineId);
+      await this.#noteDeleting(timelineId, known);
+      await stop(timelineId);
+      await this.discard(timelineId);
+      await this.#records.delete(timelineId);
+      this.#deleting.delete(timelineId);
+    });
+  }
+
+  /** Removes tree and lock, and whatever process still holds the lock. */
+  async discard(timelineId: TimelineId): Promise<void> {
+    const { layout, volume } = this.#options;
+    const lockPath = layout.lock(timelineId);
+    using _lock = await seizeTimelineLock(this.#place(timelineId, lockPath));
+    await volume.remove(timelineId);
+    rmSync(layout.verifiers(timelineId), { force: true });
+    rmSync(lockPath, { force: true });
+  }
+
+  /** Says whether there is a record of this timeline, even an unreadable one. */
+  knows(timelineId: TimelineId): boolean {
+    return this.#records.knows(timelineId);
+  }
+
+  /** @throws PgfleetError `timeline_not_found`, also while it is being made or deleted. */
+  ready(timelineId: TimelineId): TimelineRecord {
+    const record = this.#records.get(timelineId);
+    if (!record || !this.isReady(timelineId)) throw new PgfleetError('timeline_not_found');
+    return record;
+  }
+
+  isReady(timelineId: TimelineId): boolean {
+    const isThere = this.#records.get(timelineId)?.state === 'ready';
+    return isThere && !this.#deleting.has(timelineId);
+  }
+
+  dataDirectory(timelineId: TimelineId): string {
+    return this.#options.volume.path(timelineId);
+  }
+
+  owner({ uid }: TimelineRecord): { readonly owner?: Owner } {
+    return ownerOf(uid);
+  }
+
+  /** What `cloud_admin`'s secret is or, while the specification is being applied, may be. */
+  adminSecrets(record: TimelineRecord): readonly [string, ...string[]] {
+    const { secrets, templates } = this.#options;
+    const own = secrets.open(record.sealedSecret, secretContext(record.spec.timelineId));
+    if (record.specApplied) return [own];
+    const inherited = templates.adminSecret(record.spec.pgMajor);
+    return inherited === undefined ? [own] : [inherited, own];
+  }
+
+  /**
+   * Notes that roles are the tenant's from now on. A killed host does not forget it once this
+   * resolves; that a power loss does not either follows a moment later, off the path of the wake.
+   */
+  async noteSpecApplied(timelineId: TimelineId): Promise<void> {
+    const record = { ...this.ready(timelineId), specApplied: true };
+    await this.#records.put(timelineId, record, { durable: false });
+    this.#records.put(timelineId, record).catch((error: unknown) => {
+      this.#options.log.error({ err: error, timeline_id: timelineId }, 'record is not durable');
+    });
+  }
+
+  // On a full disk the note cannot be written, but deleting is what makes room: go on without it.
+  async #noteDeleting(timelineId: TimelineId, record: TimelineRecord): Promise<void> {
+    try {
+      await this.#records.put(timelineId, { ...record, state: 'deleting' });
+    } catch (error) {
+      this.#options.log.warn({ err: error, timeline_id: timelineId }, 'deletion is not noted');
+    }
+  }
+
+  async #create(spec: TimelineSpec): Promise<void> {
+    const { layout, volume, secrets } = this.#options;
+    const { timelineId, projectId } = spec;
+    const start = performance.now();
+    const lockPath = layout.lock(timelineId);
+    using _lock = await seizeTimelineLock(this.#place(timelineId, lockPath));
+    const sealedSecret = secrets.seal(createAdminSecret(), secretContext(timelineId));
+    const draft = { spec, sealedSecret, uid: null, specApplied: false } as const;
+    await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
+    await volume.remove(timelineId);
+    const uid = await this.#makeTree(timelineId, spec.pgMajor, projectId);
+    await Promise.all([
+      syncDirectory(dirname(volume.path(timelineId))),
+      this.#records.put(timelineId, { ...draft, uid, state: 'ready' }),
+    ]);
+    this.#options.log.info(
+      { timeline_id: timelineId, project_id: projectId, ms: performance.now() - start },
+      'timeline made',
+    );
+  }
+
+  /** A new project takes the user of a spare clone; one that has a user gets a clone for it. */
+  async #makeTree(id: TimelineId, major: number, projectId: ProjectId): Promise<number | null> {
+    const { volume, templates, spares, uids } = this.#options;
+    const projectUid = this.#projectUids.get(projectId);
+    const spare = projectUid === undefined ? spares.take(major) : undefined;
+    const isRoot = process.geteuid?.() === 0;
+    const uid = spare ? spare.uid : isRoot ? (projectUid ?? uids.next()) : null;
+    if (uid !== null) this.#projectUids.set(projectId, uid);
+    if (spare) {
+      await volume.rename(spare.tree, id);
+      return uid;
+    }
+    const template = await templates.ensure(major);
+    await volume.clone(template.tree, id, ownerOf(uid));
+    return uid;
+  }
+
+  // Where a stray would be, whose endpoint nobody remembers: its data and its lock tell enough.
+  #place(timelineId: TimelineId, lockPath: string) {
+    const dataDirectory = this.dataDirectory(timelineId);
+    return { dataDirectory, lockPath, socketDirectory: '' };
+  }
+
+  async #resume(spec: TimelineSpec): Promise<void> {
+    try {
+      await this.put(spec);
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error, timeline_id: spec.timelineId },
+        'creation of a timeline could not be resumed; it is tried again when control asks',
+      );
+    }
+  }
+
+  // A tree that was never opened can be made again; one that was is beyond the host's means.
+  async #reportLoss(record: TimelineRecord): Promise<void> {
+    const { timelineId } = record.spec;
+    if (!record.specApplied) {
+      await this.#records.put(timelineId, { ...record, state: 'creating' });
+      return this.#resume(record.spec);
+    }
+    this.#options.log.error({ timeline_id: timelineId }, 'tree of a timeline is missing');
+  }
+}
+
+const secretContext = (timelineId: TimelineId) => `timeline ${timelineId}`;
