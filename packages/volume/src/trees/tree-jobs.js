@@ -1,5 +1,5 @@
 // The walks over a tree, each as one synchronous run: with the file system calls made straight from
-// a worker thread a clone takes a third less time than over libuv's thread pool, and the event loop
+// a worker thread a clone costs what it costs over libuv's thread pool, and the event loop
 // is not involved. Plain JavaScript because a worker is loaded by Node itself, without the
 // transformation that makes TypeScript sources importable in development.
 
