@@ -15,8 +15,8 @@ import { logPath } from './log-path.ts';
 import type { StartContext } from './start-context.ts';
 
 const PREFERRED_MAJOR = 17;
-// Under root, Postgres needs a user of its own, which no tenant's compute has.
-const OWNER = { uid: 69_999, gid: 69_999 } as const;
+// Under root, Postgres needs a user of its own: the one below those that hosts give to projects.
+const OWNER = { uid: 1_899_999_999, gid: 1_899_999_999 } as const;
 
 /** The Postgres that pgfleet runs for itself when it is not given one. */
 export class ControlDatabase implements Service {
