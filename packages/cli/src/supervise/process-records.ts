@@ -31,18 +31,16 @@ export class ProcessRecords {
     return this.#records.filter(isSameProcess);
   }
 
+  /**
+   * Writes a process down, and leaves the dead out. Synchronous: `up` must not be anywhere else
+   * between a spawn and its record.
+   */
   add(record: ProcessRecord): void {
-    this.#write([...this.living().filter(({ pid }) => pid !== record.pid), record]);
-  }
-
-  remove(pid: number): void {
-    this.#write(this.living().filter((record) => record.pid !== pid));
-  }
-
-  // Synchronous: `up` must not be anywhere else between a spawn and its record.
-  #write(records: readonly ProcessRecord[]): void {
-    this.#records = records;
-    writeFileSync(`${this.#path}.tmp`, `${JSON.stringify({ processes: records }, null, 2)}\n`);
+    this.#records = [...this.living().filter(({ pid }) => pid !== record.pid), record];
+    writeFileSync(
+      `${this.#path}.tmp`,
+      `${JSON.stringify({ processes: this.#records }, null, 2)}\n`,
+    );
     renameSync(`${this.#path}.tmp`, this.#path);
   }
 }

@@ -32,12 +32,11 @@ export async function spawnProcess(
   signal: AbortSignal,
 ): Promise<RunningService> {
   const child = launch(plan);
-  const { pid } = child;
-  const identity = pid === undefined ? undefined : identifyProcess(pid);
-  if (identity) records.add({ ...identity, name: plan.name, draining: false });
-  const exited = exitOf(child).finally(() => records.remove(pid ?? 0));
+  const exited = exitOf(child);
   const running = { exited, stop: (limitMs: number) => stop(child, exited, limitMs) };
   try {
+    const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
+    if (identity) records.add({ ...identity, name: plan.name, draining: false });
     await withDeadline(() => readiness(child, exited), {
       what: `${plan.name} to become ready`,
       timeoutMs: READY_TIMEOUT_MS,
