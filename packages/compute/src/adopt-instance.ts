@@ -12,13 +12,15 @@ import { findLockHolders, findOrphanedBackends, findPostmasterAmong } from './pr
 
 const SEARCH_TIMEOUT_MS = 5_000;
 const SEARCH_INTERVAL_MS = 10;
+const END_TIMEOUT_MS = 1_000;
 
 /**
  * Finds the instance that runs on a timeline; `undefined` when nobody runs there.
  *
  * The record is only the quick way. When it is missing or wrong, because its writer was killed
  * between the spawn and the write, the holders of the lock are searched for a postmaster. Backends
- * that outlived theirs are killed. The instance may still be starting.
+ * that outlived theirs are killed, and so is a start that hangs before Postgres. The instance may
+ * still be starting.
  *
  * @throws ComputeError `timeline_locked` when the lock stays busy and its holder is no instance.
  */
@@ -31,7 +33,9 @@ export async function adoptInstance(
   while (isLocked(place.lockPath)) {
     const postmaster = findRunning(place.lockPath, record);
     if (postmaster) return Instance.attach({ ...placeOf(place), postmaster });
-    if (performance.now() > end) {
+    const overdueMs = performance.now() - end;
+    if (overdueMs > 0) findLockHolders(place.lockPath).forEach(killProcess);
+    if (overdueMs > END_TIMEOUT_MS) {
       throw new ComputeError('timeline_locked', 'the timeline is locked by another process');
     }
     await sleep(SEARCH_INTERVAL_MS, signal);

@@ -7,6 +7,7 @@ import { detectSandbox } from './detect-sandbox.ts';
 import { findInstallations } from './installation.ts';
 import { ensureInstallationView, type InstallationView } from './installation-view.ts';
 import type { Instance, InstancePlace } from './instance.ts';
+import type { LimitGroup } from './limits.ts';
 import { currentOwner, type Owner } from './owner.ts';
 import type { Sandbox, SandboxLevel } from './sandbox.ts';
 import { type PostgresSettings, settingsFor } from './settings.ts';
@@ -67,7 +68,11 @@ export class Fixture implements AsyncDisposable {
 
   async start(
     place: InstancePlace & { readonly logFile: string },
-    options: { readonly level?: SandboxLevel; readonly settings?: PostgresSettings } = {},
+    options: {
+      readonly level?: SandboxLevel;
+      readonly settings?: PostgresSettings;
+      readonly limitGroup?: LimitGroup;
+    } = {},
   ): Promise<Instance> {
     const lock = FileLock.tryAcquire(place.lockPath);
     if (!lock) throw new Error('the lock is busy');
@@ -81,6 +86,7 @@ export class Fixture implements AsyncDisposable {
       ...place,
       settings: { ...settingsFor(size), ...options.settings },
       ...(owner ? { owner } : {}),
+      ...(options.limitGroup ? { limitGroup: options.limitGroup } : {}),
     });
     this.#instances.add(instance);
     return instance;

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { hasErrorCode } from '@pgfleet/kit';
+import { promisify } from 'node:util';
+import { hasErrorCode, writeFileAtomic } from '@pgfleet/kit';
 import type { PostgresInstallation } from './installation.ts';
 import { linkFile, linkTree } from './link-tree.ts';
 import { markTrusted, ownerGrants, trustedExtensions } from './trusted-extensions.ts';
@@ -20,6 +22,7 @@ export interface InstallationView {
 
 // Part of a view's name: a view that was built in another way is another view.
 const VIEW_FORMAT = 1;
+const DRAFT_LIFETIME_MS = 600_000;
 
 /**
  * Makes the view `<viewsDirectory>/<major>-<version>-<hash>` unless it is there already.
@@ -56,11 +59,13 @@ function fingerprint(installation: PostgresInstallation): string {
 
 async function buildBeside(directory: string, installation: PostgresInstallation): Promise<void> {
   const draft = `${directory}.${randomBytes(6).toString('hex')}.tmp`;
-  await mkdir(dirname(draft), { recursive: true, mode: 0o755 });
+  await makeDirectory(dirname(draft));
+  await removeOldDrafts(dirname(draft));
   try {
     await (installation.source === 'npm' ? buildTree : buildFarm)(installation, draft);
     const root = commonParent(installation);
     await patchExtensions(join(draft, relative(root, installation.shareDir), 'extension'));
+    await syncFileSystem(draft);
     await rename(draft, directory);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
@@ -123,10 +128,24 @@ async function patchExtensions(directory: string): Promise<void> {
 }
 
 async function rewrite(path: string, edit: (text: string) => string): Promise<void> {
-  const text = await readFile(path, 'utf8');
-  await writeFile(`${path}.new`, edit(text), { flag: 'wx' });
-  await chmod(`${path}.new`, 0o644);
-  await rename(`${path}.new`, path);
+  await writeFileAtomic(path, edit(await readFile(path, 'utf8')), { durable: false });
+  await chmod(path, 0o644);
+}
+
+// One pass over the file system instead of one for each file: a view is made once and must then
+// never be found with empty files after a power loss.
+async function syncFileSystem(path: string): Promise<void> {
+  await promisify(execFile)('sync', process.platform === 'linux' ? ['-f', path] : []);
+}
+
+// Left by processes that were killed while they made a view.
+async function removeOldDrafts(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    if (!name.endsWith('.tmp')) continue;
+    const ageMs = Date.now() - (await stat(path)).mtimeMs;
+    if (ageMs > DRAFT_LIFETIME_MS) await rm(path, { recursive: true, force: true });
+  }
 }
 
 function commonParent({ binDir, shareDir, pkgLibDir }: PostgresInstallation): string {

@@ -7,10 +7,13 @@ import { adoptInstance } from './adopt-instance.ts';
 import { wasCleanShutdown } from './control-file.ts';
 import { Fixture } from './fixture.ts';
 import { Instance } from './instance.ts';
+import { detectLimits, LimitGroup } from './limits.ts';
 import { childPids, findLockHolders } from './process-tree.ts';
 import { sandboxLevels } from './sandbox.ts';
 import { settingsFor } from './settings.ts';
 import { startInstance } from './start-instance.ts';
+
+const support = detectLimits();
 
 describe.each([17, 18])('an instance of Postgres %i', (major) => {
   let fixture: Fixture;
@@ -94,20 +97,22 @@ describe.each([17, 18])('an instance of Postgres %i', (major) => {
     expect(isLocked(place.lockPath)).toBe(false);
   });
 
-  test('whose start is aborted leaves nothing behind', async () => {
+  test('whose start is aborted at any moment leaves nothing behind', async () => {
     const place = await fixture.clone();
     using lock = FileLock.tryAcquire(place.lockPath)!;
-    const start = startInstance({
-      ...place,
-      lock,
-      view: fixture.view,
-      sandbox: fixture.sandbox,
-      settings: settingsFor({ major, minCu: 0.25, maxCu: 0.25 }),
-      signal: AbortSignal.timeout(4),
-      ...(fixture.owner ? { owner: fixture.owner } : {}),
-    });
-    await expect(start).rejects.toMatchObject({ name: 'TimeoutError' });
-    expect(findLockHolders(place.lockPath)).toEqual([]);
+    for (const delayMs of [0, 1, 2, 3, 4, 5, 6, 8, 10]) {
+      const start = startInstance({
+        ...place,
+        lock,
+        view: fixture.view,
+        sandbox: fixture.sandbox,
+        settings: settingsFor({ major, minCu: 0.25, maxCu: 0.25 }),
+        signal: AbortSignal.timeout(delayMs),
+        ...(fixture.owner ? { owner: fixture.owner } : {}),
+      });
+      await expect(start).rejects.toMatchObject({ name: 'TimeoutError' });
+      expect(findLockHolders(place.lockPath)).toEqual([]);
+    }
   });
 
   test('is adopted by its record, and its end is noticed by the adopter', async () => {
@@ -181,6 +186,21 @@ describe.each([17, 18])('an instance of Postgres %i', (major) => {
     await expect(instance.stop()).resolves.toEqual({ clean: true });
     expect(findLockHolders(place.lockPath)).toEqual([]);
   });
+});
+
+test.skipIf(!support.pids)('every process of an instance is under its limits', async () => {
+  await using fixture = await Fixture.open(17);
+  const place = await fixture.clone();
+  const group = LimitGroup.open(`test-instance-${process.pid}`, support);
+  group.set({ cpus: 1, memoryBytes: 1024 * 1024 * 1024, pids: 100 });
+  const instance = await fixture.start(place, { limitGroup: group });
+  const members = findLockHolders(place.lockPath).map((pid) =>
+    readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/pgfleet/${group.name}`),
+  );
+  expect(members.length).toBeGreaterThan(3);
+  expect(members).not.toContain(false);
+  await instance.stop();
+  group.remove();
 });
 
 function parentPid(pid: number): number {

@@ -4,7 +4,12 @@ import { isLocked, isSameProcess, type ProcessIdentity, signalProcess, sleep } f
 import { ComputeError } from './compute-error.ts';
 import { wasCleanShutdown } from './control-file.ts';
 import { SOCKET_NAME } from './postmaster-file.ts';
-import { findLockHolders, findOrphanedBackends, findPostmasterAmong } from './process-tree.ts';
+import {
+  findLockHolders,
+  findOrphanedBackends,
+  findPostmasterAmong,
+  isOpenHere,
+} from './process-tree.ts';
 import { killProcess } from './kill-process.ts';
 
 /** Where one instance keeps things on this machine. */
@@ -115,8 +120,17 @@ export class Instance {
 
   // The wrapper around the postmaster may be killed alone, so its exit only starts the watch.
   #watch(): void {
-    if (this.#checkGone()) return;
+    if (this.#isGoneIfKnown()) return;
     setTimeout(() => this.#watch(), WATCH_INTERVAL_MS).unref();
+  }
+
+  // A watch has no caller to tell that the machine is, say, out of file descriptors for a moment.
+  #isGoneIfKnown(): boolean {
+    try {
+      return this.#checkGone();
+    } catch {
+      return false;
+    }
   }
 
   #checkGone(): boolean {
@@ -132,8 +146,10 @@ export class Instance {
     if (!isLocked(lockPath)) return false;
     const holders = findLockHolders(lockPath);
     for (const pid of findOrphanedBackends(holders)) killProcess(pid);
+    // Nobody is listed when a process is just ending; or it is our caller who keeps the lock.
+    if (holders.length === 0) return !isOpenHere(lockPath);
     const isSuccessor = findPostmasterAmong(holders) !== undefined;
-    return holders.length > 0 && !isSuccessor;
+    return !isSuccessor;
   }
 }
 

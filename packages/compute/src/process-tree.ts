@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LOCK_FD } from './sandbox.ts';
 
@@ -38,7 +38,18 @@ export function findLockHolders(lockPath: string): readonly number[] {
   if (!lock || process.platform !== 'linux') return [];
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && pid !== process.pid && holdsLock(pid, lock));
+    .filter((pid) => pid > 0 && pid !== process.pid)
+    .filter((pid) => isFile(`/proc/${pid}/fd/${LOCK_FD}`, lock));
+}
+
+/**
+ * Says whether this process has a file open, as the owner of a lock has. Where that cannot be known
+ * it counts as open.
+ */
+export function isOpenHere(path: string): boolean {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (!file || process.platform !== 'linux') return true;
+  return readdirSync('/proc/self/fd').some((fd) => isFile(`/proc/self/fd/${fd}`, file));
 }
 
 /** The postmaster among the holders of a lock: a Postgres that is not the child of one of them. */
@@ -55,10 +66,12 @@ export function findOrphanedBackends(pids: readonly number[]): readonly number[]
   return pids.filter((pid) => isBackend(pid) && !pids.includes(parentPid(pid) ?? 0));
 }
 
-function holdsLock(pid: number, lock: { readonly dev: number; readonly ino: number }): boolean {
+type FileIdentity = Pick<Stats, 'dev' | 'ino'>;
+
+function isFile(path: string, { dev, ino }: FileIdentity): boolean {
   try {
-    const held = statSync(`/proc/${pid}/fd/${LOCK_FD}`);
-    return held.dev === lock.dev && held.ino === lock.ino;
+    const found = statSync(path);
+    return found.dev === dev && found.ino === ino;
   } catch {
     return false;
   }

@@ -60,7 +60,8 @@ const EAGER_FOR_MS = 300;
 const locksInUse = new WeakSet<FileLock>();
 
 /**
- * Starts Postgres and resolves when it accepts connections.
+ * Starts Postgres and resolves when it accepts connections; during an archive recovery with
+ * `hot_standby=on` these are read-only, with `hot_standby=off` it resolves when recovery is over.
  *
  * @throws ComputeError `timeline_locked` when the lock serves an instance already,
  * `instance_start_failed` when Postgres exits (the end of its log is the `cause`),
@@ -92,8 +93,10 @@ async function start(options: StartInstanceOptions): Promise<Instance> {
   const child = spawnPostgres(options, owner);
   const started = { options, child, logStart };
   try {
+    await once(child, 'spawn').catch((error: Error) => Promise.reject(startFailed(error)));
     options.limitGroup?.add(child.pid!);
     await untilReady(started);
+    // Postgres may have had children before its first process was in the group.
     options.limitGroup?.add(child.pid!);
     const instance = Instance.attach(recordOf(started), child);
     child.unref();
@@ -123,15 +126,10 @@ function spawnPostgres(options: StartInstanceOptions, owner: Owner | undefined):
 }
 
 async function untilReady({ options, child, logStart }: Start): Promise<void> {
-  let failure: Error | undefined;
-  child.once('error', (error) => {
-    failure = error;
-  });
   const begin = performance.now();
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   while (readPostmasterStatus(options.dataDirectory) !== 'ready') {
     const elapsedMs = performance.now() - begin;
-    if (failure) throw startFailed(failure);
     if (hasExited(child)) throw startFailed(new Error(logTail(options.logFile, logStart)));
     if (elapsedMs > timeoutMs) throw startTimedOut(timeoutMs);
     await sleep(elapsedMs < EAGER_FOR_MS ? EAGER_INTERVAL_MS : PATIENT_INTERVAL_MS, options.signal);
@@ -146,18 +144,21 @@ function recordOf({ options, child, logStart }: Start): InstanceRecord {
   return { postmaster, dataDirectory, socketDirectory, lockPath: lock.path };
 }
 
-// Killing the wrapper alone would leave Postgres behind, so everybody who shares the lock goes.
+// First the process that we spawned, so that it forks no more; then everybody who shares the lock,
+// since what it has forked outlives it.
 async function abandon({ options, child }: Start): Promise<void> {
   if (child.pid === undefined) return;
-  const exited = hasExited(child) ? undefined : once(child, 'exit');
-  const remaining = () => {
+  if (!hasExited(child)) {
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  }
+  const areGone = () => {
     const pids = findLockHolders(options.lock.path);
     for (const pid of pids) killProcess(pid);
     return pids.length === 0;
   };
-  await waitUntil(remaining, { what: 'postgres to end', timeoutMs: 10_000, intervalMs: 5 });
-  child.kill('SIGKILL');
-  await exited;
+  await waitUntil(areGone, { what: 'postgres to end', timeoutMs: 10_000, intervalMs: 5 });
 }
 
 function prepareSocketDirectory(directory: string, owner: Owner | undefined): void {
