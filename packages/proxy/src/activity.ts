@@ -33,6 +33,7 @@ export type ActivityOptions = { readonly log: Logger; readonly intervalMs?: numb
 
 /** The contract's bound for one request. */
 const maxReportEndpoints = 10_000;
+const reportTimeoutMs = 2_000;
 
 export class ActivityReporter implements AsyncDisposable {
   readonly proxyId = `proxy-${randomBytes(8).toString('hex')}`;
@@ -86,7 +87,10 @@ export class ActivityReporter implements AsyncDisposable {
       for (let at = 0; at < entries.length; at += maxReportEndpoints) {
         const part = entries.slice(at, at + maxReportEndpoints);
         const endpoints = part.map(([endpointId, entry]) => toReport(endpointId, entry));
-        await host.reportActivity({ proxyId: this.proxyId, endpoints });
+        await host.reportActivity(
+          { proxyId: this.proxyId, endpoints },
+          { timeoutMs: reportTimeoutMs },
+        );
         for (const [index, [, entry]] of part.entries()) acknowledge(entry, endpoints[index]);
       }
     } catch (error) {

@@ -35,19 +35,21 @@ export class CancelDesk implements AsyncDisposable {
   readonly #runDir: string;
   readonly #worker: Worker;
   readonly #server: Server;
+  readonly #log: Logger;
   readonly #targets = new Map<number, { readonly secret: Buffer; readonly target: CancelTarget }>();
   #lastSession = randomInt(maxSessions);
 
-  private constructor(runDir: string, worker: Worker) {
+  private constructor(runDir: string, worker: Worker, log: Logger) {
     this.#runDir = runDir;
     this.#worker = worker;
+    this.#log = log;
     this.#server = createServer((socket) => void this.#serveForwarded(socket));
   }
 
   /** Takes the first worker number that no living process has, and listens for the others. */
   static async open(runDir: string, log: Logger): Promise<CancelDesk> {
     const worker = claimWorker(runDir);
-    const desk = new CancelDesk(runDir, worker);
+    const desk = new CancelDesk(runDir, worker, log);
     const path = workerSocket(runDir, worker.number);
     await rm(path, { force: true });
     await listen(desk.#server, path);
@@ -92,6 +94,8 @@ export class CancelDesk implements AsyncDisposable {
     try {
       const preamble = await new SocketReader(socket).preamble();
       if (preamble.kind === 'cancel-request') await this.#cancelOwn(preamble);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'another worker forwarded no cancel request');
     } finally {
       socket.destroy();
     }

@@ -298,6 +298,22 @@ describe('a running statement', () => {
     await client.end();
   });
 
+  test('is cancelled by a request inside TLS', async () => {
+    const client = pgClient();
+    await client.connect();
+    const failure = errorOf(client.query('select pg_sleep(60)'));
+    await sleeping(1);
+    const socket = connectTls({
+      port: proxy.port,
+      ca: readFileSync(proxy.caPath),
+      servername: 'localhost',
+      ALPNProtocols: ['postgresql'],
+    });
+    await talk(socket, keyOf(client));
+    expect(await failure).toMatchObject(queryCanceled);
+    await client.end();
+  });
+
   test('is cancelled by a request that reached another worker', async () => {
     const worker = await proxy.addWorker();
     const client = pgClient();
@@ -322,15 +338,41 @@ describe('a running statement', () => {
   test('is ended with 57P01 when the proxy stops', async () => {
     const [idle, busy] = [pgClient(), pgClient()];
     await Promise.all([idle.connect(), busy.connect()]);
-    const ended = once(idle, 'error');
+    const ended = Promise.all([once(idle, 'error'), once(busy, 'error')]);
     const failure = errorOf(busy.query('select pg_sleep(60)'));
     await sleeping(1);
     const startedMs = performance.now();
     await proxy.stop();
-    expect(await failure).toMatchObject(adminShutdown);
+    expect(await failure).toMatchObject(queryCanceled);
     expect(performance.now() - startedMs).toBeLessThan(2_000);
-    expect(await ended).toMatchObject([adminShutdown]);
+    expect(await ended).toMatchObject([[adminShutdown], [adminShutdown]]);
     await sleeping(0);
+  });
+});
+
+describe('a session ends on both sides', () => {
+  test('when the client is gone', async () => {
+    const client = pgClient();
+    await client.connect();
+    streamOf(client).destroy();
+    await expect(backends(0)).resolves.toBeUndefined();
+  });
+
+  test('when the compute dies', async () => {
+    const client = pgClient();
+    await client.connect();
+    const failure = once(client, 'error');
+    await postgres.stop('SIGQUIT');
+    expect(await failure).toHaveLength(1);
+    await waitUntil(() => proxy.server.connections === 0, { what: 'the end', timeoutMs: 5_000 });
+  });
+
+  test('but only after the answer, when the client has merely finished sending', async () => {
+    const client = pgClient();
+    await client.connect();
+    const answer = client.query("select repeat('x', 1000000) as text from pg_sleep(0.1)");
+    streamOf(client).end();
+    expect((await answer).rows[0]).toHaveProperty('text.length', 1_000_000);
   });
 });
 
@@ -338,7 +380,7 @@ describe('memory and time are bounded', () => {
   test('while a client does not read a large result', async () => {
     const client = pgClient();
     await client.connect();
-    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    const stream = streamOf(client);
     const before = process.memoryUsage().rss;
     stream.pause();
     const result = client.query("select repeat('x', 100000) from generate_series(1, 3000)");
@@ -354,9 +396,11 @@ describe('memory and time are bounded', () => {
 
   test('for clients that say nothing, or a byte now and then', async () => {
     const silent = connect(proxy.port);
+    const stuckInTls = connect(proxy.port);
+    stuckInTls.write(sslRequest);
     const slow = connect(proxy.port);
     const dripping = setInterval(() => slow.write(Buffer.of(0)), 100);
-    const answers = await Promise.all([collect(silent), collect(slow)]);
+    const answers = await Promise.all([silent, slow, stuckInTls].map(collect));
     clearInterval(dripping);
     expect(errorIn(answers[0])).toMatchObject({
       message: 'canceling authentication due to timeout',
@@ -421,10 +465,28 @@ test('client hang-ups and refusals are no reason for anybody to look', async () 
 
 async function cancelWhenRunning(client: Client, port: number): Promise<void> {
   await sleeping(1);
+  await talk(connect(port), keyOf(client));
+}
+
+function keyOf(client: Client): Buffer {
   const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
   const secret = Buffer.alloc(4);
   secret.writeInt32BE(secretKey);
-  await talk(connect(port), cancelRequest(processID, secret));
+  return cancelRequest(processID, secret);
+}
+
+function streamOf(client: Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
+}
+
+async function backends(count: number): Promise<void> {
+  const what = `${count} backends`;
+  await waitUntil(async () => (await backendCount()) === count, { what, timeoutMs: 10_000 });
+}
+
+async function backendCount(): Promise<number> {
+  const sql = "select 1 from pg_stat_activity where usename = 'alice'";
+  return (await postgres.query(sql)).length;
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {

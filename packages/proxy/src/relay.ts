@@ -84,10 +84,10 @@ async function closeAfterUpstream(client: Duplex, upstream: Duplex): Promise<voi
   lingerThenDestroy(client);
 }
 
-function pump(from: Duplex, to: Duplex, observe: (chunk: Buffer) => void): void {
+function pump(from: Duplex, to: Duplex, afterWrite: (chunk: Buffer) => void): void {
   from.on('data', (chunk: Buffer) => {
-    observe(chunk);
     if (to.writable && !to.write(chunk)) from.pause();
+    afterWrite(chunk);
   });
   to.on('drain', () => from.resume());
   from.once('end', () => to.end());
