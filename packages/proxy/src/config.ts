@@ -24,7 +24,7 @@ export const ProxyConfig = Type.Object({
   PGFLEET_PROXY_HANDSHAKE_TIMEOUT_MS: milliseconds(15_000),
   PGFLEET_PROXY_WAKE_TIMEOUT_MS: milliseconds(60_000),
   PGFLEET_PROXY_MAX_CONNECTIONS: Type.Integer({ minimum: 1, default: 20_000 }),
-  PGFLEET_PROXY_MAX_UNAUTHENTICATED: Type.Integer({ minimum: 1, default: 1_000 }),
+  PGFLEET_PROXY_MAX_UNAUTHENTICATED: Type.Integer({ minimum: 1, default: 4_000 }),
   PGFLEET_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
     default: 'info',
   }),

@@ -141,13 +141,7 @@ describe('a client reaches its endpoint', () => {
   });
 
   test('with TLS from the first byte on', async () => {
-    const socket = connectTls({
-      port: proxy.port,
-      servername: hostName,
-      ca: readFileSync(proxy.caPath),
-      checkServerIdentity: () => undefined,
-      ALPNProtocols: ['postgresql'],
-    });
+    const socket = directTls();
     socket.write(
       startupMessage([
         ['user', 'alice'],
@@ -160,6 +154,33 @@ describe('a client reaches its endpoint', () => {
       mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'],
     });
     socket.destroy();
+  });
+
+  test('with a newer protocol, which is negotiated down', async () => {
+    const startup = startupMessage([
+      ['user', 'alice'],
+      ['_pq_.future', 'on'],
+    ]);
+    startup.writeUInt16BE(2, 6);
+    const socket = directTls();
+    socket.write(startup);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString('latin1', 0, 1)).toBe('v');
+    expect(
+      backend.negotiateProtocolVersion.decode(answer.subarray(5, 5 + answer.readInt32BE(1) - 4)),
+    ).toEqual({
+      minorVersion: 0,
+      unrecognized: ['_pq_.future'],
+    });
+    socket.destroy();
+  });
+
+  test('while its host restarts, by waiting for it', async () => {
+    await proxy.fleet.stopHost();
+    const result = psql(secureHost(), 'select 1');
+    await waitUntil(() => proxy.server.connections > 0, { what: 'the client', timeoutMs: 5_000 });
+    await proxy.fleet.startHost();
+    expect((await result).stdout).toBe('1');
   });
 
   test('while control is down', async () => {
@@ -303,13 +324,7 @@ describe('a running statement', () => {
     await client.connect();
     const failure = errorOf(client.query('select pg_sleep(60)'));
     await sleeping(1);
-    const socket = connectTls({
-      port: proxy.port,
-      ca: readFileSync(proxy.caPath),
-      servername: 'localhost',
-      ALPNProtocols: ['postgresql'],
-    });
-    await talk(socket, keyOf(client));
+    await talk(directTls(), keyOf(client));
     expect(await failure).toMatchObject(queryCanceled);
     await client.end();
   });
@@ -462,6 +477,16 @@ test('client hang-ups and refusals are no reason for anybody to look', async () 
   await waitUntil(() => proxy.server.connections === 0, { what: 'the end', timeoutMs: 5_000 });
   expect(proxy.logLines.filter(({ level }) => level !== 'info')).toEqual([]);
 });
+
+function directTls(): Socket {
+  return connectTls({
+    port: proxy.port,
+    servername: hostName,
+    ca: readFileSync(proxy.caPath),
+    checkServerIdentity: () => undefined,
+    ALPNProtocols: ['postgresql'],
+  });
+}
 
 async function cancelWhenRunning(client: Client, port: number): Promise<void> {
   await sleeping(1);

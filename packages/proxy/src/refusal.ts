@@ -32,6 +32,7 @@ type RefusalOptions = ErrorFields & { readonly cause?: unknown };
 
 const fatal = { severity: 'FATAL', severityNonLocalized: 'FATAL' } as const;
 
+/** The answers by what they mean; texts are Neon's where Neon has one, Postgres' otherwise. */
 export const refusals = {
   insecure: () => new Refusal('connection is insecure (try using `sslmode=require`)'),
   missingEndpoint: () =>

@@ -37,7 +37,7 @@ export class FakeFleet implements AsyncDisposable {
   readonly reports: ActivityReport[] = [];
   starts = 0;
   readonly #directory: string;
-  #servers: Server[] = [];
+  readonly #servers = new Map<string, Server>();
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -46,7 +46,7 @@ export class FakeFleet implements AsyncDisposable {
   static async open(directory: string): Promise<FakeFleet> {
     const fleet = new FakeFleet(directory);
     await fleet.startControl();
-    await fleet.#listen('host', (path, body) => fleet.#host(path, body));
+    await fleet.startHost();
     return fleet;
   }
 
@@ -58,14 +58,20 @@ export class FakeFleet implements AsyncDisposable {
     await this.#listen('control', (path) => Promise.resolve(this.#control(path)));
   }
 
-  /** Takes control away, as when it is down. */
-  async stopControl(): Promise<void> {
-    const [control] = this.#servers.splice(0, 1);
-    if (control) await close(control);
+  async startHost(): Promise<void> {
+    await this.#listen('host', (path, body) => this.#host(path, body));
+  }
+
+  stopControl(): Promise<void> {
+    return this.#close('control');
+  }
+
+  stopHost(): Promise<void> {
+    return this.#close('host');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#servers.map(close));
+    await Promise.all(['control', 'host'].map((name) => this.#close(name)));
   }
 
   /** What the host was told in total of an endpoint's bytes and, last, of its connections. */
@@ -131,7 +137,16 @@ export class FakeFleet implements AsyncDisposable {
     await new Promise<void>((resolve) => {
       server.listen(this.#address(name).slice('unix:'.length), resolve);
     });
-    this.#servers = name === 'control' ? [server, ...this.#servers] : [...this.#servers, server];
+    this.#servers.set(name, server);
+  }
+
+  async #close(name: string): Promise<void> {
+    const server = this.#servers.get(name);
+    if (!server) return;
+    this.#servers.delete(name);
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
   }
 }
 
@@ -152,10 +167,4 @@ async function serve(
     response.statusCode = errorCatalogue[code].http;
     response.end(JSON.stringify({ code, message: (error as Error).message }));
   }
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeAllConnections();
-  await closed;
 }
