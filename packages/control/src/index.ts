@@ -1,1 +1,16 @@
-export {};
+export { createApi } from './api/server.ts';
+export type { ApiContext, OperationKicker } from './api/api-context.ts';
+export { bootstrap } from './bootstrap.ts';
+export type { BootstrapOptions } from './bootstrap.ts';
+export type { Installation } from './domain/installation.ts';
+export { createInternalApi } from './internal-api/server.ts';
+export type { InternalApiOptions } from './internal-api/server.ts';
+export { listenAt } from './listen.ts';
+export type { HostConnector } from './operations/action.ts';
+export { actions } from './operations/actions.ts';
+export { HostConnections } from './operations/host-connections.ts';
+export { OperationWorker } from './operations/operation-worker.ts';
+export type { OperationWorkerOptions } from './operations/operation-worker.ts';
+export { openDatabase } from './store/database.ts';
+export type { Database, DatabaseOptions } from './store/database.ts';
+export { migrate } from './store/migrate.ts';

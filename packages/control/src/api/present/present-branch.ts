@@ -1,0 +1,32 @@
+import type { Branch } from '@pgfleet/contract';
+import { timestamp } from '../../domain/timestamps.ts';
+import type { BranchDetails } from '../../store/branches.ts';
+import type { BranchRow } from '../../store/schema.ts';
+
+/** A branch as the API shows it; who made it is left out where that was just done. */
+export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branch {
+  const seconds = Math.round(branch.active_seconds ?? 0);
+  return {
+    id: branch.id,
+    project_id: branch.project_id,
+    ...(branch.parent_id ? { parent_id: branch.parent_id } : {}),
+    ...(branch.parent_lsn ? { parent_lsn: branch.parent_lsn } : {}),
+    ...(branch.parent_timestamp ? { parent_timestamp: timestamp(branch.parent_timestamp) } : {}),
+    name: branch.name,
+    current_state: branch.current_state,
+    ...(branch.pending_state ? { pending_state: branch.pending_state } : {}),
+    state_changed_at: timestamp(branch.state_changed_at),
+    creation_source: 'console',
+    primary: branch.is_default,
+    default: branch.is_default,
+    protected: branch.is_protected,
+    cpu_used_sec: seconds,
+    compute_time_seconds: seconds,
+    active_time_seconds: seconds,
+    written_data_bytes: 0,
+    data_transfer_bytes: Math.round(branch.bytes_out ?? 0),
+    created_at: timestamp(branch.created_at),
+    updated_at: timestamp(branch.updated_at),
+    ...(branch.creator_name ? { created_by: { name: branch.creator_name, image: '' } } : {}),
+  };
+}

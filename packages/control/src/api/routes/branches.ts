@@ -1,0 +1,62 @@
+import { BranchCountQuery, BranchListQuery } from '@pgfleet/contract';
+import type { BranchList } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import { countBranches, getBranch, listBranches } from '../../store/branches.ts';
+import { getProject } from '../../store/projects.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { decodeCursor, encodeCursor } from '../branch-cursor.ts';
+import { presentBranch } from '../present/present-branch.ts';
+import { BranchParams, ProjectParams } from './params.ts';
+
+/** Reading branches. */
+export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
+  app.get<{ Params: ProjectParams; Querystring: BranchListQuery }>(
+    '/projects/:project_id/branches',
+    { schema: { params: ProjectParams, querystring: BranchListQuery } },
+    async (request): Promise<BranchList> => {
+      const { organizationIds } = principalOf(request);
+      const project = await getProject(db, request.params.project_id, organizationIds);
+      const { cursor, search, limit } = request.query;
+      const sorting = decodeCursor(cursor) ?? {
+        sortBy: request.query.sort_by,
+        order: request.query.sort_order,
+      };
+      const page = { projectId: project.id, search, limit, ...sorting };
+      const branches = await listBranches(db, page);
+      const last = branches.at(-1);
+      return {
+        branches: branches.map(presentBranch),
+        annotations: {},
+        ...(last ? { pagination: encodeCursor(last, sorting) } : {}),
+      };
+    },
+  );
+
+  app.get<{ Params: ProjectParams; Querystring: BranchCountQuery }>(
+    '/projects/:project_id/branches/count',
+    { schema: { params: ProjectParams, querystring: BranchCountQuery } },
+    async (request) => {
+      const { organizationIds } = principalOf(request);
+      const project = await getProject(db, request.params.project_id, organizationIds);
+      const { search } = request.query;
+      return { count: await countBranches(db, { projectId: project.id, search }) };
+    },
+  );
+
+  app.get<{ Params: BranchParams }>(
+    '/projects/:project_id/branches/:branch_id',
+    { schema: { params: BranchParams } },
+    async (request) => {
+      const { organizationIds } = principalOf(request);
+      const { project_id: projectId, branch_id: branchId } = request.params;
+      const project = await getProject(db, projectId, organizationIds);
+      const branch = await getBranch(db, project.id, branchId);
+      return { branch: presentBranch(branch), annotation: noAnnotation(branch.id) };
+    },
+  );
+}
+
+function noAnnotation(branchId: string) {
+  return { object: { type: 'console/branch', id: branchId }, value: {} };
+}

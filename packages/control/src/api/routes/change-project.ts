@@ -1,0 +1,126 @@
+import { PgfleetError, ProjectUpdateRequest } from '@pgfleet/contract';
+import type { BranchId, OrganizationId } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import type { Installation } from '../../domain/installation.ts';
+import { newOperations } from '../../domain/new-operation.ts';
+import type { NewOperation } from '../../domain/new-operation.ts';
+import { planEndpointDefaults } from '../../domain/new-project.ts';
+import { changeProjectSettings, concernsEndpoints } from '../../domain/project-settings.ts';
+import { listBranchesToDelete } from '../../store/branches.ts';
+import type { Database } from '../../store/database.ts';
+import { listEndpoints, touchEndpoints } from '../../store/endpoints.ts';
+import { cancelOperations, insertOperations } from '../../store/operations.ts';
+import { getProject, lockProject, updateProject } from '../../store/projects.ts';
+import type { EndpointRow, ProjectRow } from '../../store/schema.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { mutate } from '../mutation.ts';
+import { presentOperation } from '../present/present-operation.ts';
+import { presentProject } from '../present/present-project.ts';
+import { ProjectParams } from './params.ts';
+
+/** Changing and deleting projects. */
+export function changeProjectRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { installation } = context;
+
+  app.patch<{ Params: ProjectParams; Body: ProjectUpdateRequest }>(
+    '/projects/:project_id',
+    { schema: { params: ProjectParams, body: ProjectUpdateRequest } },
+    (request, reply) =>
+      mutate(context, { request, reply }, async (tx) => {
+        const { organizationIds } = principalOf(request);
+        const before = await lockProject(tx, request.params.project_id, organizationIds);
+        const operations = await change(
+          tx,
+          { before, request: request.body.project },
+          installation,
+        );
+        const after = await getProject(tx, before.id, organizationIds);
+        return {
+          status: 200,
+          body: {
+            project: presentProject(after, installation),
+            operations: operations.map(presentOperation),
+          },
+        };
+      }),
+  );
+
+  app.delete<{ Params: ProjectParams }>(
+    '/projects/:project_id',
+    { schema: { params: ProjectParams } },
+    (request, reply) =>
+      mutate(context, { request, reply }, async (tx) => {
+        const { organizationIds } = principalOf(request);
+        const project = await destroy(tx, request.params.project_id, organizationIds);
+        const body = { project: presentProject(project, installation) };
+        return { status: 200, body, preempts: true };
+      }),
+  );
+}
+
+interface ProjectChange {
+  readonly before: ProjectRow;
+  readonly request: ProjectUpdateRequest['project'];
+}
+
+async function change(
+  tx: Database,
+  { before, request }: ProjectChange,
+  installation: Installation,
+) {
+  const { name, history_retention_seconds: retention } = request;
+  await updateProject(tx, before.id, {
+    ...(name === undefined ? {} : { name }),
+    ...(retention === undefined ? {} : { history_retention_seconds: retention }),
+    settings: changeProjectSettings(before.settings, request.settings),
+    default_endpoint_settings: request.default_endpoint_settings
+      ? planEndpointDefaults(request, installation, before.default_endpoint_settings)
+      : before.default_endpoint_settings,
+  });
+  if (!concernsEndpoints(request.settings)) return [];
+  return insertOperations(tx, applyEverywhere(await touchEndpoints(tx, before.id)));
+}
+
+// One operation for each branch: it brings all endpoints of the branch up to date.
+function applyEverywhere(endpoints: readonly EndpointRow[]): NewOperation[] {
+  const onePerBranch = new Map(endpoints.map((endpoint) => [endpoint.branch_id, endpoint]));
+  return [...onePerBranch.values()].flatMap(({ project_id, branch_id, id }) =>
+    newOperations({ projectId: project_id, branchId: branch_id, endpointId: id }, ['apply_config']),
+  );
+}
+
+/**
+ * Marks a project as deleted and has everything that it has on a host removed, without waiting for
+ * what is under way.
+ */
+async function destroy(tx: Database, id: string, organizationIds: readonly OrganizationId[]) {
+  const { id: projectId } = await lockProject(tx, id, organizationIds);
+  const project = await getProject(tx, id, organizationIds);
+  const branches = await listBranchesToDelete(tx, projectId);
+  if (branches.some((branch) => branch.is_protected)) {
+    throw new PgfleetError('not_deletable', {
+      message: 'a project with a protected branch cannot be deleted',
+    });
+  }
+  const endpoints = await listEndpoints(tx, { projectId });
+  await cancelOperations(tx, projectId);
+  const operations = branches.flatMap((branch) => removal(project, branch.id, endpoints));
+  await insertOperations(tx, operations);
+  await updateProject(tx, projectId, { deleted_at: new Date() });
+  return project;
+}
+
+function removal(
+  { id: projectId }: ProjectRow,
+  branchId: BranchId,
+  endpoints: readonly EndpointRow[],
+): NewOperation[] {
+  const own = endpoints.filter((endpoint) => endpoint.branch_id === branchId);
+  return [
+    ...own.flatMap(({ id }) =>
+      newOperations({ projectId, branchId, endpointId: id }, ['suspend_compute']),
+    ),
+    ...newOperations({ projectId, branchId }, ['delete_timeline']),
+  ];
+}

@@ -1,0 +1,143 @@
+import { PgfleetError, ProjectCreateRequest } from '@pgfleet/contract';
+import type { CreatedProject, OrganizationId } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import { connectionUri, endpointHost } from '../../domain/addresses.ts';
+import type { Installation } from '../../domain/installation.ts';
+import { planProject } from '../../domain/new-project.ts';
+import type { NewProject } from '../../domain/new-project.ts';
+import type { Principal } from '../../store/accounts.ts';
+import { insertProject } from '../../store/create-project.ts';
+import type { InsertedProject } from '../../store/create-project.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { mutate } from '../mutation.ts';
+import { presentBranch } from '../present/present-branch.ts';
+import { presentEndpoint } from '../present/present-endpoint.ts';
+import { presentOperation } from '../present/present-operation.ts';
+import { noUsage, presentProject } from '../present/present-project.ts';
+import { presentDatabase, presentRole } from '../present/present-role.ts';
+import { storeRoleSecrets } from '../role-secrets.ts';
+
+/** `POST /projects`: inserts everything, answers at once, and lets operations do the work. */
+export function createProjectRoute(app: FastifyInstance, context: ApiContext): void {
+  const { installation, secrets } = context;
+  app.post<{ Body: ProjectCreateRequest }>(
+    '/projects',
+    { schema: { body: ProjectCreateRequest } },
+    async (request, reply) => {
+      const principal = principalOf(request);
+      const { project } = request.body;
+      const organizationId = chooseOrganization(principal, project.org_id);
+      const owner = { organizationId, userId: principal.userId };
+      const plan = planProject(project, owner, installation);
+      const role = {
+        ...plan.role,
+        branchId: plan.branch.id,
+        isStored: plan.project.store_passwords,
+      };
+      const stored = await storeRoleSecrets(role, secrets);
+      return mutate(context, { request, reply }, async (tx) => ({
+        status: 201,
+        body: presentCreated(plan, await insertProject(tx, plan, stored), installation),
+      }));
+    },
+  );
+}
+
+/** @throws PgfleetError `organization_not_found`; `invalid_request` when there is a choice. */
+export function chooseOrganization(
+  { organizationIds }: Principal,
+  wanted: string | undefined,
+): OrganizationId {
+  const chosen = wanted ? organizationIds.find((id) => id === wanted) : organizationIds[0];
+  if (wanted && !chosen) throw new PgfleetError('organization_not_found');
+  if (chosen && (wanted || organizationIds.length === 1)) return chosen;
+  throw new PgfleetError('invalid_request', {
+    message: 'org_id is required, you can find it on your organization settings page',
+  });
+}
+
+function presentCreated(
+  plan: NewProject,
+  { createdAt, databaseId }: InsertedProject,
+  installation: Installation,
+): CreatedProject {
+  const times = { created_at: createdAt, updated_at: createdAt };
+  const { region_id: regionId } = plan.project;
+  return {
+    project: presentProject(
+      { ...plan.project, ...times, ...noUsage, deleted_at: null },
+      installation,
+    ),
+    connection_uris: [presentConnection(plan, installation)],
+    roles: [presentRole({ ...roleRow(plan), ...times }, plan.role.password)],
+    databases: [presentDatabase({ ...databaseRow(plan), ...times, id: databaseId })],
+    operations: plan.operations.map((operation) =>
+      presentOperation({ ...operation, created_at: createdAt }),
+    ),
+    branch: presentBranch({ ...branchRow(plan), ...times, state_changed_at: createdAt }),
+    endpoints: [presentEndpoint({ ...endpointRow(plan), ...times }, regionId, installation)],
+  };
+}
+
+function presentConnection(plan: NewProject, installation: Installation) {
+  const target = { id: plan.endpoint.id, regionId: plan.project.region_id };
+  const { name: role, password } = plan.role;
+  const database = plan.databaseName;
+  return {
+    connection_uri: connectionUri({ ...target, role, password, database }, installation),
+    connection_parameters: {
+      database,
+      password,
+      role,
+      host: endpointHost(target, installation),
+      pooler_host: endpointHost({ ...target, isPooled: true }, installation),
+    },
+  };
+}
+
+function roleRow({ branch, role }: NewProject) {
+  return { branch_id: branch.id, name: role.name, is_protected: false };
+}
+
+function databaseRow({ branch, databaseName, role }: NewProject) {
+  return { branch_id: branch.id, name: databaseName, owner_name: role.name };
+}
+
+function branchRow({ project, branch, timelineId }: NewProject) {
+  return {
+    ...branch,
+    project_id: project.id,
+    timeline_id: timelineId,
+    parent_id: null,
+    parent_lsn: null,
+    parent_timestamp: null,
+    is_default: true,
+    is_protected: false,
+    current_state: 'init' as const,
+    pending_state: 'ready' as const,
+    created_by: project.owner_id,
+  };
+}
+
+function endpointRow({ project, branch, endpoint }: NewProject) {
+  return {
+    ...endpoint,
+    project_id: project.id,
+    branch_id: branch.id,
+    type: 'read_write' as const,
+    name: null,
+    is_disabled: false,
+    pooler_enabled: false,
+    passwordless_access: true,
+    provisioner: project.provisioner,
+    generation: 1,
+    current_state: 'init' as const,
+    pending_state: 'active' as const,
+    last_active: null,
+    started_at: null,
+    suspended_at: null,
+    active_seconds: 0,
+    bytes_out: 0,
+  };
+}

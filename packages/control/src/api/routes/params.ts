@@ -1,0 +1,29 @@
+import { idPattern } from '@pgfleet/contract';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+
+/* The parameters of paths. Names of roles and databases may be any text. */
+
+const id = Type.String({ pattern: idPattern });
+const name = Type.String();
+
+export const ProjectParams = Type.Object({ project_id: id });
+export type ProjectParams = Static<typeof ProjectParams>;
+
+export const BranchParams = Type.Object({ project_id: id, branch_id: id });
+export type BranchParams = Static<typeof BranchParams>;
+
+export const RoleParams = Type.Object({ project_id: id, branch_id: id, role_name: name });
+export type RoleParams = Static<typeof RoleParams>;
+
+export const DatabaseParams = Type.Object({ project_id: id, branch_id: id, database_name: name });
+export type DatabaseParams = Static<typeof DatabaseParams>;
+
+export const EndpointParams = Type.Object({ project_id: id, endpoint_id: id });
+export type EndpointParams = Static<typeof EndpointParams>;
+
+export const OperationParams = Type.Object({ project_id: id, operation_id: Type.String() });
+export type OperationParams = Static<typeof OperationParams>;
+
+export const ApiKeyParams = Type.Object({ key_id: Type.String() });
+export type ApiKeyParams = Static<typeof ApiKeyParams>;

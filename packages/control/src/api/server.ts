@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { PgfleetError } from '@pgfleet/contract';
+import type { ErrorBody } from '@pgfleet/contract';
+import Fastify from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { appendAuditEntry } from '../store/audit-log.ts';
+import type { ApiContext } from './api-context.ts';
+import { authenticate } from './authenticate.ts';
+import { describeError } from './describe-error.ts';
+import { healthRoutes } from './health.ts';
+import { auditEntry } from './mutation.ts';
+import { accountRoutes, apiKeyRoutes } from './routes/accounts.ts';
+import { branchContentRoutes } from './routes/branch-content.ts';
+import { branchRoutes } from './routes/branches.ts';
+import { changeProjectRoutes } from './routes/change-project.ts';
+import { connectionUriRoute } from './routes/connection-uri.ts';
+import { createProjectRoute } from './routes/create-project.ts';
+import { endpointRoutes } from './routes/endpoints.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { projectRoutes } from './routes/projects.ts';
+import { acceptJson, compileValidator, requireStorableText } from './validation.ts';
+
+const MAX_BODY_BYTES = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Percent-encoded, a role's name of 63 bytes is this long. */
+const MAX_PARAM_LENGTH = 63 * 3;
+
+/** Builds the server of the public API: `/api/v2`, `/healthz` and `/metrics`. */
+export function createApi(context: ApiContext): FastifyInstance {
+  const { log } = context;
+  const app = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    genReqId: requestId,
+    frameworkErrors: (error, request, reply) => {
+      void (reply as FastifyReply).send(describeError(error, { request, reply, log }));
+    },
+  });
+  app.decorateRequest('principal', null);
+  app.setValidatorCompiler(compileValidator);
+  app.setErrorHandler((error, request, reply) => answerError(error, { request, reply }, context));
+  app.setNotFoundHandler((_request, _reply) => Promise.reject(new PgfleetError('not_found')));
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-neon-ret-request-id', request.id);
+  });
+  acceptJson(app);
+  healthRoutes(app, context);
+  void app.register((api) => apiRoutes(api, context), { prefix: '/api/v2' });
+  return app;
+}
+
+async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<void> {
+  api.addHook('onRequest', (request) => authenticate(request, context.db));
+  api.addHook('preValidation', async ({ body, query, params }) => {
+    for (const part of [body, query, params]) requireStorableText(part);
+  });
+  api.setNotFoundHandler((request) => Promise.reject(unknownRoute(request)));
+  createProjectRoute(api, context);
+  projectRoutes(api, context);
+  changeProjectRoutes(api, context);
+  connectionUriRoute(api, context);
+  branchRoutes(api, context);
+  branchContentRoutes(api, context);
+  endpointRoutes(api, context);
+  operationRoutes(api, context);
+  accountRoutes(api, context);
+  apiKeyRoutes(api, context);
+}
+
+// What begins like a route of the contract is one that pgfleet does not have yet.
+function unknownRoute(request: FastifyRequest): PgfleetError {
+  const isKnown = /^\/api\/v2\/(projects|organizations|users|consumption_history)\//.test(
+    request.url,
+  );
+  return new PgfleetError(isKnown ? 'not_implemented' : 'not_found');
+}
+
+// A client may name its request; what it names must be fit for headers, logs and the audit log.
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:/+=-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+// What a known caller was refused is audited like what was done; reading is not.
+async function answerError(
+  error: unknown,
+  http: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  context: ApiContext,
+): Promise<ErrorBody> {
+  const body = describeError(error, { ...http, log: context.log });
+  if (http.request.principal && http.request.method !== 'GET') await auditRefusal(http, context);
+  return body;
+}
+
+async function auditRefusal(
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  { db, log }: ApiContext,
+): Promise<void> {
+  try {
+    await appendAuditEntry(db, auditEntry(request, reply.statusCode));
+  } catch (error) {
+    log.error({ err: error, request_id: request.id }, 'refused request could not be audited');
+  }
+}

@@ -1,0 +1,44 @@
+import type { EndpointId } from '@pgfleet/contract';
+import { expect, test } from 'vitest';
+import { connectionUri, endpointHost } from './addresses.ts';
+import type { Installation } from './installation.ts';
+
+const installation: Installation = {
+  regionIds: ['aws-us-east-2'],
+  domain: 'db.example.com',
+  pgPort: 7432,
+  minSuspendTimeoutSeconds: 60,
+  resolvableRegionIds: new Set(['aws-us-east-2']),
+};
+
+const target = {
+  id: 'ep-misty-sea-a5833nbi' as EndpointId,
+  regionId: 'aws-us-east-2',
+  role: 'the owner',
+  password: 'p@ss',
+  database: 'neondb',
+};
+
+test('an endpoint is named below its region and the domain', () => {
+  const endpoint = { ...target, isPooled: true };
+  expect(endpointHost(endpoint, installation)).toBe(
+    'ep-misty-sea-a5833nbi-pooler.aws-us-east-2.db.example.com',
+  );
+});
+
+test('a URI names the endpoint host where that resolves', () => {
+  expect(connectionUri(target, installation)).toBe(
+    'postgresql://the%20owner:p%40ss@ep-misty-sea-a5833nbi.aws-us-east-2.db.example.com:7432/neondb?sslmode=require',
+  );
+});
+
+test('a URI names the bare domain and carries the endpoint where the host does not resolve', () => {
+  const local = { ...installation, domain: 'localhost', resolvableRegionIds: new Set<string>() };
+  expect(connectionUri({ ...target, isPooled: true }, local)).toBe(
+    'postgresql://the%20owner:p%40ss@localhost:7432/neondb?sslmode=require&options=endpoint%3Dep-misty-sea-a5833nbi-pooler',
+  );
+});
+
+test('the standard port is left out', () => {
+  expect(connectionUri(target, { ...installation, pgPort: 5432 })).toContain('example.com/neondb');
+});

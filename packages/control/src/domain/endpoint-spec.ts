@@ -1,0 +1,67 @@
+import type {
+  BranchId,
+  BranchState,
+  EndpointId,
+  EndpointSettings,
+  EndpointSpec,
+  EndpointType,
+  HostId,
+  ProjectId,
+  ProjectSettings,
+  TimelineId,
+} from '@pgfleet/contract';
+import { effectiveSuspendTimeout } from './compute-settings.ts';
+
+/** A branch with all that its host has to know, named as the columns are. */
+export interface BranchOnHost {
+  readonly branch: {
+    readonly id: BranchId;
+    readonly timeline_id: TimelineId;
+    readonly current_state: BranchState;
+    readonly is_protected: boolean;
+  };
+  readonly project: {
+    readonly id: ProjectId;
+    readonly region_id: string;
+    readonly pg_major: number;
+    readonly settings: ProjectSettings;
+  };
+  /** Null until a host was chosen. */
+  readonly host: { readonly id: HostId; readonly address: string } | null;
+  readonly endpoints: readonly EndpointOnHost[];
+}
+
+export interface EndpointOnHost {
+  readonly id: EndpointId;
+  readonly type: EndpointType;
+  readonly min_cu: number;
+  readonly max_cu: number;
+  readonly suspend_timeout_seconds: number;
+  readonly is_disabled: boolean;
+  readonly settings: EndpointSettings;
+  readonly generation: number;
+}
+
+/** What the host of an endpoint has to know about it. */
+export function endpointSpec(
+  endpoint: EndpointOnHost,
+  { branch, project }: BranchOnHost,
+): EndpointSpec {
+  const { allowed_ips: allowed, block_public_connections: isClosed } = project.settings;
+  const isListed = !allowed?.protected_branches_only || branch.is_protected;
+  return {
+    endpointId: endpoint.id,
+    projectId: project.id,
+    branchId: branch.id,
+    timelineId: branch.timeline_id,
+    type: endpoint.type,
+    minCu: endpoint.min_cu,
+    maxCu: endpoint.max_cu,
+    suspendTimeoutSeconds: effectiveSuspendTimeout(endpoint.suspend_timeout_seconds),
+    allowedIps: isListed ? (allowed?.ips ?? []) : [],
+    blockPublicConnections: isClosed ?? false,
+    disabled: endpoint.is_disabled,
+    pgSettings: endpoint.settings.pg_settings ?? {},
+    generation: endpoint.generation,
+  };
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  BranchId,
+  EndpointId,
+  OperationAction,
+  OperationId,
+  OperationStatus,
+  ProjectId,
+} from '@pgfleet/contract';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * How long an action may take, all its retries and its wait for earlier ones included. What leaves
+ * an orphan when given up (a deletion) is tried longest.
+ */
+const deadlineMs: Readonly<Record<OperationAction, number>> = {
+  create_timeline: DAY_MS,
+  start_compute: DAY_MS,
+  suspend_compute: DAY_MS,
+  apply_config: DAY_MS,
+  delete_timeline: 30 * DAY_MS,
+};
+
+/** An operation to be inserted. */
+export interface NewOperation {
+  readonly id: OperationId;
+  readonly project_id: ProjectId;
+  readonly branch_id: BranchId;
+  readonly endpoint_id: EndpointId | null;
+  readonly action: OperationAction;
+  readonly status: OperationStatus;
+  readonly deadline_at: Date;
+}
+
+export interface OperationSubject {
+  readonly projectId: ProjectId;
+  readonly branchId: BranchId;
+  readonly endpointId?: EndpointId;
+}
+
+/**
+ * Makes the operations that perform `actions` in this order. The first is `running` from the start,
+ * as the contract shows it: a worker takes it up at once.
+ */
+export function newOperations(
+  subject: OperationSubject,
+  actions: readonly OperationAction[],
+): NewOperation[] {
+  return actions.map((action, index) => ({
+    id: randomUUID() as OperationId,
+    project_id: subject.projectId,
+    branch_id: subject.branchId,
+    endpoint_id: concernsEndpoint(action) ? (subject.endpointId ?? null) : null,
+    action,
+    status: index === 0 ? 'running' : 'scheduling',
+    deadline_at: new Date(Date.now() + deadlineMs[action]),
+  }));
+}
+
+function concernsEndpoint(action: OperationAction): boolean {
+  return action !== 'create_timeline' && action !== 'delete_timeline';
+}

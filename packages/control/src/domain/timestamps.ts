@@ -1,0 +1,14 @@
+/** RFC 3339 in UTC with whole seconds, as the contract writes times. */
+export function timestamp(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`;
+}
+
+/** The contract's "no time": what Go prints for an unset one. */
+export const noTimestamp = '0001-01-01T00:00:00Z';
+
+/** The calendar month in UTC that a moment lies in: consumption is counted by months. */
+export function consumptionPeriod(now: Date): { readonly start: Date; readonly end: Date } {
+  const month = (offset: number) =>
+    new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1));
+  return { start: month(0), end: month(1) };
+}

@@ -1,0 +1,14 @@
+import type { OperationAction } from '@pgfleet/contract';
+import type { Action } from './action.ts';
+import { applyConfig, startCompute, suspendCompute } from './compute-actions.ts';
+import { createTimeline } from './create-timeline.ts';
+import { deleteTimeline } from './delete-timeline.ts';
+
+/** Every action that an operation can have. */
+export const actions: Readonly<Record<OperationAction, Action>> = {
+  create_timeline: createTimeline,
+  start_compute: startCompute,
+  suspend_compute: suspendCompute,
+  apply_config: applyConfig,
+  delete_timeline: deleteTimeline,
+};

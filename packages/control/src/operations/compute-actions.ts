@@ -1,0 +1,77 @@
+import type { EndpointId, HostClient } from '@pgfleet/contract';
+import { PgfleetError } from '@pgfleet/contract';
+import { setReachedState } from '../store/endpoints.ts';
+import { defineAction, done } from './action.ts';
+import type { StepContext } from './action.ts';
+import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
+import type { BranchHost } from './branch-host.ts';
+
+const notReady = {
+  kind: 'abort',
+  reason: 'the branch has no data: it could not be created',
+} as const;
+
+/** Starts the compute of an endpoint. */
+export const startCompute = defineAction('start', {
+  async start(context) {
+    const { loaded, host } = await loadBranchHost(context);
+    if (!host || loaded.branch.current_state === 'init') return notReady;
+    const id = endpointOf(context);
+    await startKnown(id, { loaded, host }, context);
+    await setReachedState(context.db, id, 'active');
+    return done;
+  },
+});
+
+/** Stops the compute of an endpoint; nothing to do where there is none. */
+export const suspendCompute = defineAction('suspend', {
+  async suspend(context) {
+    const { host } = await loadBranchHost(context);
+    const id = endpointOf(context);
+    if (host) await ignoringAbsence(host.suspend(id, callContext(context)));
+    await setReachedState(context.db, id, 'idle');
+    return done;
+  },
+});
+
+/** Sends the settings of a branch's endpoints, as they are by now, to the host. */
+export const applyConfig = defineAction('apply', {
+  async apply(context) {
+    const { loaded, host } = await loadBranchHost(context);
+    if (!host || loaded.branch.current_state === 'init') return notReady;
+    await putEndpoints(host, loaded, context);
+    return done;
+  },
+});
+
+// A host that does not know the endpoint (it may have been restored from an old disk) is told.
+async function startKnown(
+  id: EndpointId,
+  { loaded, host }: BranchHost & { readonly host: HostClient },
+  context: StepContext,
+): Promise<void> {
+  try {
+    await host.start(id, callContext(context));
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+    await putEndpoints(host, loaded, context);
+    await host.start(id, callContext(context));
+  }
+}
+
+async function ignoringAbsence(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof PgfleetError && error.code === 'endpoint_not_found';
+}
+
+function endpointOf({ operation }: StepContext): EndpointId {
+  if (!operation.endpoint_id) throw new Error(`operation ${operation.id} names no endpoint`);
+  return operation.endpoint_id;
+}

@@ -1,0 +1,51 @@
+import type { HostClient } from '@pgfleet/contract';
+import type { BranchOnHost } from '../domain/endpoint-spec.ts';
+import { setBranchReady } from '../store/branches.ts';
+import { loadInitialContent, placeTimeline } from '../store/timelines.ts';
+import { defineAction, done } from './action.ts';
+import type { StepContext } from './action.ts';
+import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
+
+const HOST_PATIENCE_MS = 2_000;
+
+/** Makes the data of a new branch, then tells the host which endpoints serve it. */
+export const createTimeline = defineAction('provision', {
+  async provision(context) {
+    const { loaded, host } = await loadBranchHost(context);
+    if (!host) return { kind: 'next', step: 'place' };
+    await putTimeline(host, loaded, context);
+    return { kind: 'next', step: 'announce' };
+  },
+
+  async place({ db, operation, ...rest }) {
+    const { loaded } = await loadBranchHost({ db, operation, ...rest });
+    const { timeline_id: timelineId } = loaded.branch;
+    const isPlaced = await placeTimeline(db, timelineId, loaded.project.region_id);
+    if (isPlaced) return { kind: 'next', step: 'provision' };
+    return { kind: 'waitFor', what: 'a host in the region', delayMs: HOST_PATIENCE_MS };
+  },
+
+  async announce(context) {
+    const { loaded, host } = await loadBranchHost(context);
+    if (!host) return { kind: 'next', step: 'place' };
+    await putEndpoints(host, loaded, context);
+    await setBranchReady(context.db, loaded.branch.id);
+    return done;
+  },
+});
+
+async function putTimeline(
+  host: HostClient,
+  { branch, project }: BranchOnHost,
+  context: StepContext,
+): Promise<void> {
+  const spec = {
+    timelineId: branch.timeline_id,
+    projectId: project.id,
+    branchId: branch.id,
+    pgMajor: project.pg_major,
+    source: { kind: 'template' as const },
+    initial: await loadInitialContent(context.db, branch.id),
+  };
+  await host.putTimeline(spec, callContext(context));
+}

@@ -1,0 +1,81 @@
+import type { EndpointId, EndpointRoute, HostEntry, HostId, HostReport } from '@pgfleet/contract';
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+/** Notes what a host says of itself; true when the host is new or has moved to another address. */
+export async function saveHost(
+  db: Database,
+  { address, info }: Pick<HostReport, 'address' | 'info'>,
+): Promise<boolean> {
+  const { rows } = await sql<{ is_changed: boolean }>`
+    with before as (select address from hosts where id = ${info.hostId})
+    insert into hosts (id, region_id, address, info, reported_at)
+    values (${info.hostId}, ${info.regionId}, ${address}, ${JSON.stringify(info)}, now())
+    on conflict (id) do update set region_id = excluded.region_id, address = excluded.address,
+      info = excluded.info, reported_at = excluded.reported_at
+    returning address is distinct from (select address from before) as is_changed`.execute(db);
+  return rows[0]?.is_changed ?? false;
+}
+
+/** Lists the hosts that have ever reported. */
+export function listHosts(db: Database): Promise<HostEntry[]> {
+  return db
+    .selectFrom('hosts')
+    .select(['id as hostId', 'region_id as regionId', 'address'])
+    .orderBy('id')
+    .execute();
+}
+
+/**
+ * Notes what a host says of its endpoints; what it says of an endpoint of another host is ignored.
+ * An endpoint that was never started stays `init` while the host just holds its spec.
+ */
+export async function saveEndpointStatuses(
+  db: Database,
+  hostId: HostId,
+  statuses: HostReport['endpoints'],
+): Promise<void> {
+  if (statuses.length === 0) return;
+  await sql`
+    update endpoints e set
+      current_state = case
+        when s.state in ('active', 'suspending') then 'active'
+        when e.current_state = 'init' and s."startedAt" is null then 'init'
+        else 'idle' end,
+      pending_state = case s.state
+        when 'starting' then 'active'
+        when 'suspending' then 'idle'
+        when 'idle' then case when e.current_state = 'init' then e.pending_state end end,
+      last_active = coalesce(s."lastActiveAt", e.last_active),
+      started_at = coalesce(s."startedAt", e.started_at),
+      suspended_at = coalesce(s."suspendedAt", e.suspended_at),
+      active_seconds = greatest(e.active_seconds, s."activeSeconds"),
+      bytes_out = greatest(e.bytes_out, s."bytesOut")
+    from jsonb_to_recordset(${JSON.stringify(statuses)}::jsonb) as s(
+        "endpointId" text, state text, "lastActiveAt" timestamptz, "startedAt" timestamptz,
+        "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision),
+      branches b, timelines t
+    where e.id = s."endpointId" and b.id = e.branch_id and t.id = b.timeline_id
+      and t.host_id = ${hostId}`.execute(db);
+}
+
+/** Finds where an endpoint lives; `hostId` is null while no host of its region is known. */
+export function findRoute(
+  db: Database,
+  id: EndpointId,
+): Promise<(Omit<EndpointRoute, 'hostId'> & { readonly hostId: HostId | null }) | undefined> {
+  return db
+    .selectFrom('endpoints')
+    .innerJoin('branches', 'branches.id', 'endpoints.branch_id')
+    .innerJoin('timelines', 'timelines.id', 'branches.timeline_id')
+    .innerJoin('projects', 'projects.id', 'endpoints.project_id')
+    .select((eb) => [
+      'timelines.host_id as hostId',
+      'projects.region_id as regionId',
+      eb('branches.current_state', '=', 'init').as('pending'),
+    ])
+    .where('endpoints.id', '=', id)
+    .where('projects.deleted_at', 'is', null)
+    .$castTo<Omit<EndpointRoute, 'hostId'> & { readonly hostId: HostId | null }>()
+    .executeTakeFirst();
+}

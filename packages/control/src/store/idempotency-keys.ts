@@ -1,0 +1,65 @@
+import type { UserId } from '@pgfleet/contract';
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+export interface IdempotentCall {
+  readonly userId: UserId;
+  readonly key: string;
+  readonly requestHash: string;
+}
+
+export interface EarlierCall {
+  readonly requestHash: string;
+  readonly status: number;
+  readonly sealedAnswer: string;
+}
+
+/**
+ * Reserves a key for a call within the caller's transaction. Gives back the earlier call when the
+ * key was used before, and waits for one that is under way.
+ */
+export async function reserveIdempotencyKey(
+  db: Database,
+  call: IdempotentCall,
+): Promise<EarlierCall | undefined> {
+  const inserted = await db
+    .insertInto('idempotency_keys')
+    .values({ user_id: call.userId, key: call.key, request_hash: call.requestHash })
+    .onConflict((oc) => oc.columns(['user_id', 'key']).doNothing())
+    .returning('key')
+    .executeTakeFirst();
+  if (inserted) return undefined;
+  const earlier = await db
+    .selectFrom('idempotency_keys')
+    .selectAll()
+    .where('user_id', '=', call.userId)
+    .where('key', '=', call.key)
+    .executeTakeFirstOrThrow();
+  return {
+    requestHash: earlier.request_hash,
+    status: earlier.status ?? 0,
+    sealedAnswer: earlier.sealed_answer ?? '',
+  };
+}
+
+/** Keeps the answer of a call whose key was reserved in the same transaction. */
+export async function saveIdempotentAnswer(
+  db: Database,
+  call: IdempotentCall,
+  answer: { readonly status: number; readonly sealedAnswer: string },
+): Promise<void> {
+  await db
+    .updateTable('idempotency_keys')
+    .set({ status: answer.status, sealed_answer: answer.sealedAnswer })
+    .where('user_id', '=', call.userId)
+    .where('key', '=', call.key)
+    .execute();
+}
+
+/** Forgets the answers that are older than a day: no client repeats a call for longer. */
+export async function forgetOldAnswers(db: Database): Promise<void> {
+  await db
+    .deleteFrom('idempotency_keys')
+    .where('created_at', '<', sql<Date>`now() - interval '1 day'`)
+    .execute();
+}

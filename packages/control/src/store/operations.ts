@@ -1,0 +1,90 @@
+import type { OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
+import { PgfleetError } from '@pgfleet/contract';
+import { sql } from 'kysely';
+import type { NewOperation } from '../domain/new-operation.ts';
+import type { Database } from './database.ts';
+import type { OperationRow } from './schema.ts';
+
+/** Statuses of operations that a worker still has to do something about. */
+export const activeStatuses = [
+  'scheduling',
+  'running',
+  'cancelling',
+] as const satisfies readonly OperationStatus[];
+
+export async function insertOperations(
+  db: Database,
+  operations: readonly NewOperation[],
+): Promise<OperationRow[]> {
+  if (operations.length === 0) return [];
+  const rows = await db
+    .insertInto('operations')
+    .values([...operations])
+    .returningAll()
+    .execute();
+  return rows.toSorted((a, b) => a.sequence - b.sequence);
+}
+
+/** Stops what is under way for a project, so that what destroys it need not wait for it. */
+export async function cancelOperations(db: Database, projectId: ProjectId): Promise<void> {
+  await db
+    .updateTable('operations')
+    .set({
+      // One that a worker may be in the middle of is only told so: its worker ends it.
+      status: sql<OperationStatus>`case when lease_until is null then 'cancelled'
+        else 'cancelling' end`,
+      finished_at: sql<Date>`case when lease_until is null then now() end`,
+      wake_at: sql<Date>`now()`,
+      wakes: sql<number>`wakes + 1`,
+      updated_at: sql<Date>`now()`,
+    })
+    .where('project_id', '=', projectId)
+    .where('status', 'in', activeStatuses)
+    .execute();
+}
+
+/** An operation and its time of creation with microseconds, which is its cursor. */
+export type ListedOperation = OperationRow & { readonly cursor: string };
+
+/** Lists the operations of a project, newest first. */
+export function listOperations(
+  db: Database,
+  page: {
+    readonly projectId: ProjectId;
+    readonly cursor?: string | undefined;
+    readonly limit: number;
+  },
+): Promise<ListedOperation[]> {
+  return db
+    .selectFrom('operations')
+    .selectAll()
+    .select(
+      sql<string>`to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`.as(
+        'cursor',
+      ),
+    )
+    .where('project_id', '=', page.projectId)
+    .$if(page.cursor !== undefined, (qb) =>
+      qb.where(sql<boolean>`created_at < ${page.cursor}::timestamptz`),
+    )
+    .orderBy('created_at', 'desc')
+    .orderBy('sequence', 'desc')
+    .limit(page.limit)
+    .execute();
+}
+
+/** @throws PgfleetError `operation_not_found`. */
+export async function getOperation(
+  db: Database,
+  projectId: ProjectId,
+  id: string,
+): Promise<OperationRow> {
+  const operation = await db
+    .selectFrom('operations')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .where('id', '=', id as OperationId)
+    .executeTakeFirst();
+  if (!operation) throw new PgfleetError('operation_not_found');
+  return operation;
+}

@@ -1,0 +1,213 @@
+import type {
+  BranchId,
+  BranchState,
+  DefaultEndpointSettings,
+  EndpointId,
+  EndpointSettings,
+  EndpointState,
+  EndpointType,
+  HostId,
+  HostInfo,
+  OperationAction,
+  OperationId,
+  OperationStatus,
+  OrganizationId,
+  ProjectId,
+  ProjectSettings,
+  TimelineId,
+  UserId,
+} from '@pgfleet/contract';
+import type { Generated, Insertable, Selectable } from 'kysely';
+
+/* The tables of the control database, as `migrations/*.sql` create them. */
+
+type Timestamps = {
+  readonly created_at: Generated<Date>;
+  readonly updated_at: Generated<Date>;
+};
+
+interface OrganizationsTable extends Timestamps {
+  readonly id: OrganizationId;
+  readonly name: string;
+}
+
+interface UsersTable {
+  readonly id: UserId;
+  readonly name: string;
+  readonly email: string;
+  readonly created_at: Generated<Date>;
+}
+
+interface OrganizationMembersTable {
+  readonly user_id: UserId;
+  readonly organization_id: OrganizationId;
+}
+
+interface ApiKeysTable {
+  readonly id: Generated<number>;
+  readonly user_id: UserId;
+  readonly name: string;
+  readonly key_hash: string;
+  readonly is_admin: Generated<boolean>;
+  readonly created_at: Generated<Date>;
+  readonly last_used_at: Date | null;
+  readonly last_used_from_addr: Generated<string>;
+  readonly revoked_at: Date | null;
+}
+
+interface HostsTable {
+  readonly id: HostId;
+  readonly region_id: string;
+  readonly address: string;
+  readonly info: HostInfo;
+  readonly reported_at: Date;
+}
+
+interface ProjectsTable extends Timestamps {
+  readonly id: ProjectId;
+  readonly organization_id: OrganizationId;
+  readonly owner_id: UserId;
+  readonly region_id: string;
+  readonly name: string;
+  readonly pg_major: number;
+  readonly provisioner: string;
+  readonly store_passwords: boolean;
+  readonly history_retention_seconds: number;
+  readonly default_endpoint_settings: DefaultEndpointSettings;
+  readonly settings: ProjectSettings;
+  readonly deleted_at: Date | null;
+}
+
+interface TimelinesTable {
+  readonly id: TimelineId;
+  readonly project_id: ProjectId;
+  readonly host_id: HostId | null;
+  readonly created_at: Generated<Date>;
+  readonly deleted_at: Date | null;
+}
+
+interface BranchesTable extends Timestamps {
+  readonly id: BranchId;
+  readonly project_id: ProjectId;
+  readonly timeline_id: TimelineId;
+  readonly parent_id: BranchId | null;
+  readonly parent_lsn: string | null;
+  readonly parent_timestamp: Date | null;
+  readonly name: string;
+  readonly is_default: boolean;
+  readonly is_protected: Generated<boolean>;
+  readonly current_state: Generated<BranchState>;
+  readonly pending_state: BranchState | null;
+  readonly state_changed_at: Generated<Date>;
+  readonly created_by: UserId;
+}
+
+interface EndpointsTable extends Timestamps {
+  readonly id: EndpointId;
+  readonly project_id: ProjectId;
+  readonly branch_id: BranchId;
+  readonly type: EndpointType;
+  readonly name: string | null;
+  readonly min_cu: number;
+  readonly max_cu: number;
+  readonly suspend_timeout_seconds: number;
+  readonly settings: EndpointSettings;
+  readonly is_disabled: Generated<boolean>;
+  readonly pooler_enabled: Generated<boolean>;
+  readonly passwordless_access: Generated<boolean>;
+  readonly provisioner: string;
+  readonly generation: Generated<number>;
+  readonly current_state: Generated<EndpointState>;
+  readonly pending_state: EndpointState | null;
+  readonly last_active: Date | null;
+  readonly started_at: Date | null;
+  readonly suspended_at: Date | null;
+  readonly active_seconds: Generated<number>;
+  readonly bytes_out: Generated<number>;
+}
+
+interface RolesTable extends Timestamps {
+  readonly branch_id: BranchId;
+  readonly name: string;
+  readonly verifier: string;
+  readonly sealed_password: string | null;
+  readonly is_protected: Generated<boolean>;
+}
+
+interface DatabasesTable extends Timestamps {
+  readonly id: Generated<number>;
+  readonly branch_id: BranchId;
+  readonly name: string;
+  readonly owner_name: string;
+}
+
+interface OperationsTable extends Timestamps {
+  readonly id: OperationId;
+  readonly sequence: Generated<number>;
+  readonly project_id: ProjectId;
+  readonly branch_id: BranchId | null;
+  readonly endpoint_id: EndpointId | null;
+  readonly action: OperationAction;
+  readonly status: OperationStatus;
+  readonly step: string | null;
+  readonly failures_count: Generated<number>;
+  readonly error: string | null;
+  readonly wake_at: Generated<Date>;
+  readonly wakes: Generated<number>;
+  readonly deadline_at: Date;
+  readonly lease_owner: string | null;
+  readonly lease_until: Date | null;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+}
+
+interface IdempotencyKeysTable {
+  readonly user_id: UserId;
+  readonly key: string;
+  readonly request_hash: string;
+  readonly status: number | null;
+  readonly sealed_answer: string | null;
+  readonly created_at: Generated<Date>;
+}
+
+interface AuditLogTable {
+  readonly sequence: Generated<number>;
+  readonly at: Generated<Date>;
+  readonly user_id: UserId;
+  readonly api_key_id: number;
+  readonly request_id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly remote_addr: string;
+  readonly hash: Generated<Buffer>;
+}
+
+export interface Schema {
+  readonly organizations: OrganizationsTable;
+  readonly users: UsersTable;
+  readonly organization_members: OrganizationMembersTable;
+  readonly api_keys: ApiKeysTable;
+  readonly hosts: HostsTable;
+  readonly projects: ProjectsTable;
+  readonly timelines: TimelinesTable;
+  readonly branches: BranchesTable;
+  readonly endpoints: EndpointsTable;
+  readonly roles: RolesTable;
+  readonly databases: DatabasesTable;
+  readonly operations: OperationsTable;
+  readonly idempotency_keys: IdempotencyKeysTable;
+  readonly audit_log: AuditLogTable;
+  readonly audit_log_breaks: { readonly sequence: number };
+}
+
+export type OrganizationRow = Selectable<OrganizationsTable>;
+export type UserRow = Selectable<UsersTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;
+export type ProjectRow = Selectable<ProjectsTable>;
+export type BranchRow = Selectable<BranchesTable>;
+export type EndpointRow = Selectable<EndpointsTable>;
+export type RoleRow = Selectable<RolesTable>;
+export type DatabaseRow = Selectable<DatabasesTable>;
+export type OperationRow = Selectable<OperationsTable>;
+export type AuditEntry = Insertable<AuditLogTable>;

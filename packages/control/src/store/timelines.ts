@@ -1,0 +1,59 @@
+import type { BranchId, DatabaseSpec, HostId, RoleSpec, TimelineId } from '@pgfleet/contract';
+import { sql } from 'kysely';
+import type { BranchOnHost } from '../domain/endpoint-spec.ts';
+import { leastUsedHost } from './create-project.ts';
+import type { Database } from './database.ts';
+
+/** Loads a branch with its project, its endpoints and the host of its timeline. */
+export async function loadBranchOnHost(db: Database, id: BranchId): Promise<BranchOnHost> {
+  const { rows } = await sql<BranchOnHost>`
+    select to_jsonb(b) as branch, to_jsonb(p) as project,
+      (select jsonb_build_object('id', h.id, 'address', h.address)
+        from hosts h where h.id = t.host_id) as host,
+      coalesce((select jsonb_agg(e order by e.created_at, e.id)
+        from endpoints e where e.branch_id = b.id), '[]') as endpoints
+    from branches b join projects p on p.id = b.project_id join timelines t on t.id = b.timeline_id
+    where b.id = ${id}`.execute(db);
+  const [row] = rows;
+  if (!row) throw new Error(`branch ${id} has no row`);
+  return row;
+}
+
+/** Chooses the host of a timeline that has none; false while no host of the region is known. */
+export async function placeTimeline(
+  db: Database,
+  id: TimelineId,
+  regionId: string,
+): Promise<boolean> {
+  const row = await db
+    .updateTable('timelines')
+    .set({ host_id: sql<HostId | null>`coalesce(host_id, ${leastUsedHost(regionId)})` })
+    .where('id', '=', id)
+    .returning('host_id')
+    .executeTakeFirstOrThrow();
+  return row.host_id !== null;
+}
+
+/** Notes that nothing of a timeline is left on its host. */
+export async function markTimelineDeleted(db: Database, id: TimelineId): Promise<void> {
+  await db
+    .updateTable('timelines')
+    .set({ deleted_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .execute();
+}
+
+/** The roles and databases that a new timeline starts with. */
+export async function loadInitialContent(
+  db: Database,
+  branchId: BranchId,
+): Promise<{ readonly roles: RoleSpec[]; readonly databases: DatabaseSpec[] }> {
+  const { rows } = await sql<{ roles: RoleSpec[]; databases: DatabaseSpec[] }>`
+    select
+      coalesce((select jsonb_agg(jsonb_build_object('name', name, 'verifier', verifier)
+        order by name) from roles where branch_id = ${branchId}), '[]') as roles,
+      coalesce((select jsonb_agg(jsonb_build_object('name', name, 'ownerName', owner_name)
+        order by id) from databases where branch_id = ${branchId}), '[]') as databases`.execute(db);
+  return rows[0] ?? { roles: [], databases: [] };
+}

@@ -1,0 +1,173 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newOrganizationId } from '@pgfleet/contract';
+import type { CreatedProject, Operation, UserId } from '@pgfleet/contract';
+import { hashToken, SecretBox, silentLogger, waitUntil } from '@pgfleet/kit';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { createApi } from '../api/server.ts';
+import { bootstrap } from '../bootstrap.ts';
+import { newApiKey } from '../domain/api-key.ts';
+import type { Installation } from '../domain/installation.ts';
+import { createInternalApi } from '../internal-api/server.ts';
+import { actions } from '../operations/actions.ts';
+import { OperationWorker } from '../operations/operation-worker.ts';
+import { insertAccount, insertApiKey } from '../store/accounts.ts';
+import type { Database } from '../store/database.ts';
+import { saveHost } from '../store/hosts.ts';
+import { FakeHost } from './fake-host.ts';
+import { contractProblems } from './openapi.ts';
+import type { TestDatabase, TestPostgres } from './test-postgres.ts';
+
+export interface Response<T> {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly body: T;
+}
+
+export interface TestControlOptions {
+  /** Whether a host of the region is known from the start. */
+  readonly hasHost?: boolean;
+  /** Whether operations run. */
+  readonly works?: boolean;
+}
+
+/** A whole control in this process, on a database of its own, with a host in memory. */
+export class TestControl implements AsyncDisposable {
+  readonly api: FastifyInstance;
+  readonly internalApi: FastifyInstance;
+  readonly worker: OperationWorker | undefined;
+  readonly host = new FakeHost();
+  readonly database: TestDatabase;
+  readonly adminKey: string;
+  readonly #directory: string;
+
+  static async open(
+    postgres: TestPostgres,
+    { hasHost = true, works = true }: TestControlOptions = {},
+  ): Promise<TestControl> {
+    const database = await postgres.createDatabase();
+    const directory = mkdtempSync(join(tmpdir(), 'pgfleet-control-'));
+    const keyFile = join(directory, 'admin.key');
+    await bootstrap({ db: database.db, keyFile, log: silentLogger() });
+    const control = new TestControl(database, { directory, keyFile, works });
+    if (hasHost) await saveHost(database.db, control.host.report());
+    await control.api.ready();
+    return control;
+  }
+
+  private constructor(
+    database: TestDatabase,
+    options: { readonly directory: string; readonly keyFile: string; readonly works: boolean },
+  ) {
+    const log = silentLogger();
+    const { db } = database;
+    const noWorker = { kick: () => undefined, preempt: () => undefined };
+    this.database = database;
+    this.#directory = options.directory;
+    this.adminKey = readFileSync(options.keyFile, 'utf8').trim();
+    this.worker = options.works ? this.openWorker() : undefined;
+    const worker = this.worker ?? noWorker;
+    const secrets = new SecretBox(randomBytes(32));
+    this.api = createApi({ db, secrets, installation, worker, log });
+    this.internalApi = createInternalApi({ db, worker, token: 'internal', log });
+  }
+
+  get db(): Database {
+    return this.database.db;
+  }
+
+  openWorker(leaseSeconds = 6): OperationWorker {
+    return OperationWorker.open({
+      db: this.database.db,
+      actions,
+      connectHost: () => this.host.client(),
+      log: silentLogger(),
+      pollMs: 50,
+      leaseSeconds,
+    });
+  }
+
+  /**
+   * Sends a request to the public API as the admin, unless `headers` say otherwise.
+   *
+   * @throws when the answer is not what the published contract says.
+   */
+  async call<T = unknown>(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    more: InjectOptions = {},
+  ): Promise<Response<T>> {
+    const response = await this.api.inject({
+      method,
+      url: `/api/v2${path}`,
+      ...more,
+      headers: { authorization: `Bearer ${this.adminKey}`, ...more.headers },
+    });
+    const { statusCode: status, headers } = response;
+    const body = JSON.parse(response.body) as T;
+    const [pathname = ''] = path.split('?');
+    const problems = contractProblems({ method, path: pathname, status, body });
+    if (problems.length > 0) throw new Error(`${method} ${path}: ${problems.join('; ')}`);
+    return { status, headers, body };
+  }
+
+  async createProject(project: object = {}): Promise<CreatedProject> {
+    const { status, body } = await this.call<CreatedProject>('POST', '/projects', {
+      payload: { project },
+    });
+    if (status !== 201) throw new Error(`create answered ${status}: ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  /** Waits until every operation of a project is over, and returns them, newest first. */
+  async settled(projectId: string): Promise<readonly Operation[]> {
+    return waitUntil(
+      async () => {
+        const { body } = await this.call<{ operations: Operation[] }>(
+          'GET',
+          `/projects/${projectId}/operations`,
+        );
+        const { operations } = body;
+        return operations.every(isOver) ? operations : undefined;
+      },
+      { what: 'operations to end', timeoutMs: 10_000 },
+    );
+  }
+
+  /** Makes another organization with a user, and returns an API key of that user. */
+  async createStranger(): Promise<string> {
+    const userId = randomUUID() as UserId;
+    const key = newApiKey();
+    await insertAccount(this.db, {
+      organizationId: newOrganizationId(),
+      organizationName: 'strangers',
+      userId,
+      userName: 'stranger',
+      email: `${userId}@example.com`,
+    });
+    await insertApiKey(this.db, { userId, name: 'stranger', keyHash: hashToken(key) });
+    return key;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.worker?.[Symbol.asyncDispose]();
+    await this.api.close();
+    await this.internalApi.close();
+    await this.db.destroy();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function isOver({ status }: Operation): boolean {
+  return !['scheduling', 'running', 'cancelling'].includes(status);
+}
+
+export const installation: Installation = {
+  regionIds: ['aws-us-east-2', 'aws-eu-central-1'],
+  domain: 'localhost',
+  pgPort: 7432,
+  minSuspendTimeoutSeconds: 60,
+  resolvableRegionIds: new Set(),
+};

