@@ -38,9 +38,14 @@ export async function openHost(options: HostOptions, shutdown: Shutdown): Promis
   };
 }
 
-// The first project of the default version should not have to wait for `initdb`.
-async function stockDefault({ builds, templates, spares }: Ground): Promise<void> {
+// The first project of the default version should not have to wait for `initdb`. A host that cannot
+// make the template, say on a full disk, still serves the timelines that it has.
+async function stockDefault({ builds, templates, spares, options }: Ground): Promise<void> {
   if (!builds.majors.includes(defaultPostgresMajor)) return;
-  await templates.ensure(defaultPostgresMajor);
-  spares.stock(defaultPostgresMajor);
+  try {
+    await templates.ensure(defaultPostgresMajor);
+    spares.stock(defaultPostgresMajor);
+  } catch (error) {
+    options.log.error({ err: error, major: defaultPostgresMajor }, 'template could not be made');
+  }
 }

@@ -25,7 +25,7 @@ export interface Ground {
   readonly timelines: Timelines;
 }
 
-const LOCK_WAIT_MS = 15_000;
+const LOCK_WAIT_MS = 2000;
 const SPARE_CLONES = 4;
 
 /** Takes possession of the host's directory and opens what lies in it; starts nothing. */
@@ -48,7 +48,7 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
   return { options, ...common, limitSupport: detectLimits(), templates, spares, timelines };
 }
 
-// A predecessor that was told to stop may still be suspending its computes.
+// A killed predecessor may still be dying; one that lives is not waited for.
 async function lockHost({ hostLock }: HostLayout, shutdown: Shutdown): Promise<void> {
   const lock = await waitUntil(() => FileLock.tryAcquire(hostLock), {
     what: `the other host process that holds ${hostLock}`,

@@ -1,4 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,13 +127,19 @@ export async function startTenant(host: HostClient, change: Partial<EndpointSpec
   return { ...tenant, endpointId: tenant.endpoint.endpointId, socketPath };
 }
 
+interface TestLogin {
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+}
+
 /** Logs in as the tenant's role, the way a proxy would. */
 export async function connect(
   socketPath: string,
-  { user = 'neondb_owner', password = testPassword } = {},
+  { user = 'neondb_owner', password = testPassword, database = 'neondb' }: TestLogin = {},
 ): Promise<AsyncDisposable & { readonly client: Client }> {
   const host = socketPath.replace(/\/\.s\.PGSQL\.5432$/, '');
-  const client = new Client({ host, user, password, database: 'neondb' });
+  const client = new Client({ host, user, password, database });
   // A compute that is stopped or killed ends its connections, which is what some tests are about.
   client.on('error', () => undefined);
   await client.connect();
@@ -143,7 +150,7 @@ export async function connect(
 export async function queryValue(
   socketPath: string,
   sql: string,
-  login: { readonly user?: string; readonly password?: string } = {},
+  login: TestLogin = {},
 ): Promise<unknown> {
   await using connection = await connect(socketPath, login);
   const { rows } = await connection.client.query<unknown[]>({ text: sql, rowMode: 'array' });
@@ -159,4 +166,45 @@ export function scramVerifier(password: string): string {
   const storedKey = createHash('sha256').update(clientKey).digest('base64');
   const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+}
+
+/** Ids of the processes that hold a lock file open, and whether each one is a postmaster. */
+export function lockHolders(lockPath: string): readonly number[] {
+  const holders: number[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (openFiles(pid).includes(lockPath)) holders.push(Number(pid));
+  }
+  return holders;
+}
+
+/** Ids of the postmasters on a timeline: those of its Postgres processes that no other one forked. */
+export function postmasters(directory: string, timelineId: string): readonly number[] {
+  const lock = join(directory, 'host', 'locks', `${timelineId}.lock`);
+  const holders = lockHolders(lock).filter((pid) => processField(pid, 'Name') === 'postgres');
+  return holders.filter((pid) => !holders.includes(Number(processField(pid, 'PPid'))));
+}
+
+function openFiles(pid: string): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkTarget(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return [];
+  }
+}
+
+function linkTarget(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+function processField(pid: number, field: string): string | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1];
+  } catch {
+    return undefined;
+  }
 }

@@ -30,6 +30,8 @@ export interface EndpointParts extends ComputeParts {
 const LAUNCH_ATTEMPTS = 2;
 const LAUNCH_RETRY = { attempts: LAUNCH_ATTEMPTS, baseMs: 100, capMs: 100 } as const;
 const MAX_ROUNDS = 10;
+// One segment of WAL, and a little more.
+const START_NEEDS_BYTES = 20 * 1024 * 1024;
 
 /** One endpoint: its specification, the state of its compute, and what it uses. */
 export class Endpoint {
@@ -228,12 +230,22 @@ export class Endpoint {
       this.#apply('launched');
     } catch (error) {
       claims.release(timelineId, endpointId);
-      const failure = toHostError(error, 'compute_start_failed');
+      const failure = await this.#nameFailure(error);
       log.warn({ err: error, endpoint_id: endpointId }, 'compute could not be started');
       this.usage.fail(failure.message);
       this.#apply('launch_failed');
       throw failure;
     }
+  }
+
+  // Postgres on a full disk ends like one that is broken.
+  async #nameFailure(error: unknown): Promise<PgfleetError> {
+    const failure = toHostError(error, 'compute_start_failed');
+    if (failure.code !== 'compute_start_failed') return failure;
+    const { freeBytes } = await this.#parts.volume.usage();
+    return freeBytes < START_NEEDS_BYTES
+      ? new PgfleetError('disk_full', { cause: error })
+      : failure;
   }
 
   async #rest(): Promise<void> {
