@@ -15,8 +15,8 @@ export const ProxyConfig = Type.Object({
   PGFLEET_TLS_KEY_FILE: Type.String({ minLength: 1 }),
   /** Control's internal API: `unix:/path` or `http://host:port`. */
   PGFLEET_CONTROL_ADDRESS: Type.String({ minLength: 1 }),
-  /** Holds the key by which pgfleet's processes know each other. */
-  PGFLEET_INTERNAL_KEY_FILE: Type.String({ minLength: 1 }),
+  /** Holds the token by which pgfleet's processes know each other. */
+  PGFLEET_INTERNAL_TOKEN_FILE: Type.String({ minLength: 1 }),
   /** Where this proxy keeps what it has learned. */
   PGFLEET_PROXY_DIR: Type.String({ minLength: 1 }),
   /** Where the workers' own sockets are. */

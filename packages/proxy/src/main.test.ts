@@ -40,7 +40,7 @@ beforeEach(async () => {
   const { socketPath } = postgres;
   const start = () => Promise.resolve(socketPath);
   fleet.endpoints.set('ep-a', { verifiers: { alice: verifier }, socketPath, start });
-  writeFileSync(env['PGFLEET_INTERNAL_KEY_FILE'] ?? '', fleet.token);
+  writeFileSync(env['PGFLEET_INTERNAL_TOKEN_FILE'] ?? '', fleet.token);
   listening = ListeningSocket.open('127.0.0.1', port);
 });
 

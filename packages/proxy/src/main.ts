@@ -11,7 +11,7 @@ const config = readConfig(ProxyConfig, process.env);
 const log = createLogger({ process: 'proxy', level: config.PGFLEET_LOG_LEVEL });
 
 await runProcess(log, async (shutdown) => {
-  const token = readFileSync(config.PGFLEET_INTERNAL_KEY_FILE, 'utf8').trim();
+  const token = readFileSync(config.PGFLEET_INTERNAL_TOKEN_FILE, 'utf8').trim();
   const server = await openProxy({ config, token, log, shutdown });
   process.once('SIGUSR2', () => {
     log.info({ connections: server.connections }, 'accepting no more connections');

@@ -12,7 +12,7 @@ import { loadServerTls } from './server-tls.ts';
 
 export type ProxyParts = {
   readonly config: ProxyConfig;
-  /** The key by which pgfleet's processes know each other. */
+  /** The token by which pgfleet's processes know each other. */
   readonly token: string;
   readonly log: Logger;
   readonly shutdown: Shutdown;

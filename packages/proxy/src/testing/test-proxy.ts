@@ -48,7 +48,7 @@ export class TestProxy implements AsyncDisposable {
         PGFLEET_TLS_CERT_FILE: tls.certPath,
         PGFLEET_TLS_KEY_FILE: tls.keyPath,
         PGFLEET_CONTROL_ADDRESS: fleet.controlAddress,
-        PGFLEET_INTERNAL_KEY_FILE: join(directory, 'internal.key'),
+        PGFLEET_INTERNAL_TOKEN_FILE: join(directory, 'internal.token'),
         PGFLEET_PROXY_DIR: join(directory, 'proxy'),
         PGFLEET_RUN_DIR: join(directory, 'run'),
         ...env,
