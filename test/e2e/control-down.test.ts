@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { waitUntil } from '@pgfleet/kit';
-import { connectClient, findProcesses, startPlatform } from '@pgfleet/testkit';
+import { connectClient, startPlatform } from '@pgfleet/testkit';
 import { expect, test } from 'vitest';
 
 const restless = { default_endpoint_settings: { suspend_timeout_seconds: 1 } };
@@ -13,17 +12,11 @@ test('connect, sleep and wake go on while control and its database are down', as
   await using _warm = await connectClient(uri, trust);
   await platform.settle(created.project.id);
 
-  const kill = (directory: string, command: string) => {
-    for (const { name, detail } of findProcesses(join(platform.dataDir, directory))) {
-      if (detail.includes(command)) process.kill(Number(name), 'SIGKILL');
-    }
-  };
-  const computes = () =>
-    findProcesses(join(platform.dataDir, 'hosts')).filter(
-      ({ detail }) => detail.includes('postgres') && !detail.includes('main.js'),
-    );
   const wakesAgain = async () => {
-    await waitUntil(() => computes().length === 0, { what: 'the sleep', timeoutMs: 30_000 });
+    await waitUntil(() => platform.postgresProcesses('hosts').length === 0, {
+      what: 'the sleep',
+      timeoutMs: 30_000,
+    });
     await using client = await connectClient(uri, trust);
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   };
@@ -32,7 +25,7 @@ test('connect, sleep and wake go on while control and its database are down', as
   // With the supervisor paused, what is dead stays dead.
   platform.up.kill('SIGSTOP');
   try {
-    kill('control-database', 'postgres');
+    platform.killPostgres('control-database');
     await waitUntil(async () => (await platform.api('GET', '/projects')).status === 503, {
       what: 'the API to answer 503',
       timeoutMs: 30_000,

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
-import { sleep, waitUntil } from '@pgfleet/kit';
-import { connectClient, findProcesses, startPlatform } from '@pgfleet/testkit';
+import { signalProcess, sleep, waitUntil } from '@pgfleet/kit';
+import { connectClient, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { expect, test } from 'vitest';
 
@@ -72,22 +71,13 @@ async function kill(platform: Platform, victim: Victim): Promise<boolean> {
     await platform.kill();
     return true;
   }
-  if (victim === 'postgres') return killPostgres(platform, 'hosts');
-  if (victim === 'control-database') return killPostgres(platform, 'control-database');
-  const found = platform
-    .processes()
-    .findLast(({ name }) => name.startsWith(victim) && name !== 'control-database');
-  if (!found) return false;
-  try {
-    return process.kill(found.pid, 'SIGKILL');
-  } catch {
-    return false;
-  }
+  if (victim === 'postgres') return platform.killPostgres('hosts');
+  if (victim === 'control-database') return platform.killPostgres('control-database');
+  const found = platform.processes().findLast(({ name }) => name.startsWith(victim));
+  return found !== undefined && signalProcess(found, 'SIGKILL');
 }
 
-function killPostgres(platform: Platform, directory: string): boolean {
-  const [first] = findProcesses(join(platform.dataDir, directory)).filter(
-    ({ detail }) => /postgres/.test(detail) && !/main\.js|bwrap/.test(detail),
+test(detail) && !/main\.js|bwrap/.test(detail),
   );
   if (!first) return false;
   try {

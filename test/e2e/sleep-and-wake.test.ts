@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { waitUntil } from '@pgfleet/kit';
-import { connectClient, findProcesses, startPlatform } from '@pgfleet/testkit';
+import { connectClient, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -12,16 +11,9 @@ afterAll(async () => await platform[Symbol.asyncDispose]());
 
 const restless = { default_endpoint_settings: { suspend_timeout_seconds: 1 } };
 
-// Computes hold files of their host open; the host itself is Node.
-function computeProcesses(): readonly string[] {
-  return findProcesses(join(platform.dataDir, 'hosts'))
-    .map(({ detail }) => detail)
-    .filter((command) => command.includes('postgres') && !command.includes('main.js'));
-}
-
 async function untilAsleep(): Promise<void> {
-  await waitUntil(() => computeProcesses().length === 0, {
-    what: `every compute to sleep; awake: ${computeProcesses().join('; ')}`,
+  await waitUntil(() => platform.postgresProcesses('hosts').length === 0, {
+    what: 'every compute to sleep',
     timeoutMs: 30_000,
   });
 }

@@ -41,7 +41,7 @@ export async function up(options: UpOptions): Promise<string> {
   const { context, shutdown } = options;
   const { config, paths, records, log } = context;
   const draining = await takeOver(records, paths.dataDir, log);
-  const socket = await claimPorts(config, TAKE_OVER_PATIENCE_MS);
+  const socket = await claimPorts(config, draining.length > 0 ? TAKE_OVER_PATIENCE_MS : 0);
   const certificate = await ensureCertificate(config, paths);
   const services = describeServices(options, { socket, certificate });
   addPhases(shutdown, services);

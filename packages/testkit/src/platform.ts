@@ -5,7 +5,13 @@ import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CreatedProject, Operation } from '@pgfleet/contract';
-import { isSameProcess, readJsonFile, signalProcess, waitUntil } from '@pgfleet/kit';
+import {
+  identifyProcess,
+  isSameProcess,
+  readJsonFile,
+  signalProcess,
+  waitUntil,
+} from '@pgfleet/kit';
 import type { ProcessIdentity } from '@pgfleet/kit';
 import { freePort } from './free-port.ts';
 import { findLeaks, findProcesses } from './leaks.ts';
@@ -156,6 +162,20 @@ export class Platform implements AsyncDisposable {
   /** Every process that has to do with the data directory, computes included. */
   allProcesses(): readonly Leak[] {
     return findProcesses(this.dataDir);
+  }
+
+  /** Processes of Postgres: of all computes, or of the control database; the oldest first. */
+  postgresProcesses(of: 'hosts' | 'control-database'): readonly number[] {
+    return findProcesses(join(this.dataDir, of))
+      .filter(({ detail }) => detail.includes('postgres') && !/main\.js|bwrap/.test(detail))
+      .map(({ name }) => Number(name));
+  }
+
+  /** Kills the oldest process of Postgres with SIGKILL; `false` when there was none. */
+  killPostgres(of: 'hosts' | 'control-database'): boolean {
+    const [oldest] = this.postgresProcesses(of);
+    const identity = oldest === undefined ? undefined : identifyProcess(oldest);
+    return identity !== undefined && signalProcess(identity, 'SIGKILL');
   }
 
   /** Sends a signal to the newest process of this name; throws when there is none. */
