@@ -10,7 +10,7 @@ import { Instance, type InstancePlace, type InstanceRecord } from './instance.ts
 import { killProcess } from './kill-process.ts';
 import { findLockHolders, findOrphanedBackends, findPostmasterAmong } from './process-tree.ts';
 
-const SEARCH_TIMEOUT_MS = 5_000;
+const SEARCH_TIMEOUT_MS = 2_000;
 const SEARCH_INTERVAL_MS = 10;
 const END_TIMEOUT_MS = 1_000;
 

@@ -18,7 +18,7 @@ import { spawnSandboxed } from './spawn-sandboxed.ts';
 export interface DetectSandboxOptions {
   /** The view that instances will run from. */
   readonly view: InstallationView;
-  /** A directory below which data directories will lie; a level that cannot reach it is skipped. */
+  /** An absolute path below which data directories will lie; a level that cannot reach it is skipped. */
   readonly directory: string;
   /** Considers no level stronger than this. */
   readonly strongest?: SandboxLevel;

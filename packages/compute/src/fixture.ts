@@ -1,6 +1,8 @@
-import { cp, chown, mkdtemp, readdir, rm, chmod } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { FileLock } from '@pgfleet/kit';
 import { AdminConnection } from './admin-connection.ts';
 import { detectSandbox } from './detect-sandbox.ts';
@@ -13,6 +15,8 @@ import type { Sandbox, SandboxLevel } from './sandbox.ts';
 import { type PostgresSettings, settingsFor } from './settings.ts';
 import { startInstance } from './start-instance.ts';
 import { createTemplate, type Template } from './template.ts';
+
+const run = promisify(execFile);
 
 /** A user that no machine has: instances must not depend on an entry in `/etc/passwd`. */
 const STRANGER: Owner = { uid: 61_234, gid: 61_234 };
@@ -55,13 +59,11 @@ export class Fixture implements AsyncDisposable {
   }
 
   /** Copies the template and says where an instance of the copy keeps things. */
-  async clone(): Promise<InstancePlace & { readonly logFile: string }> {
+  async clone(directory = this.directory): Promise<InstancePlace & { readonly logFile: string }> {
     this.#clones += 1;
-    const at = join(this.directory, String(this.#clones));
+    const at = join(directory, String(this.#clones));
     const dataDirectory = `${at}-data`;
-    await cp(join(this.directory, 'template'), dataDirectory, { recursive: true });
-    await chmod(dataDirectory, 0o700);
-    if (this.owner) await giveTree(dataDirectory, this.owner);
+    await run('cp', ['-Rp', join(this.directory, 'template'), dataDirectory]);
     const socketDirectory = `${at}-run`;
     return { dataDirectory, socketDirectory, lockPath: `${at}-lock`, logFile: `${at}-log` };
   }
@@ -107,9 +109,4 @@ export class Fixture implements AsyncDisposable {
     for (const instance of this.#instances) await instance.stop('immediate');
     await rm(this.directory, { recursive: true });
   }
-}
-
-async function giveTree(directory: string, owner: Owner): Promise<void> {
-  const names = await readdir(directory, { recursive: true });
-  for (const name of ['', ...names]) await chown(join(directory, name), owner.uid, owner.gid);
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { hasErrorCode, writeFileAtomic } from '@pgfleet/kit';
@@ -65,6 +65,7 @@ async function buildBeside(directory: string, installation: PostgresInstallation
     await (installation.source === 'npm' ? buildTree : buildFarm)(installation, draft);
     const root = commonParent(installation);
     await patchExtensions(join(draft, relative(root, installation.shareDir), 'extension'));
+    await openDirectories(draft);
     await syncFileSystem(draft);
     await rename(draft, directory);
   } catch (error) {
@@ -117,6 +118,14 @@ async function makeDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o755 });
 }
 
+// Whatever the umask is, the user of every project must get to the programs.
+async function openDirectories(directory: string): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openDirectories(join(directory, entry.name));
+  }
+}
+
 async function patchExtensions(directory: string): Promise<void> {
   for (const file of await readdir(directory)) {
     const path = join(directory, file);
@@ -141,10 +150,11 @@ async function syncFileSystem(path: string): Promise<void> {
 // Left by processes that were killed while they made a view.
 async function removeOldDrafts(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    const path = join(directory, name);
     if (!name.endsWith('.tmp')) continue;
-    const ageMs = Date.now() - (await stat(path)).mtimeMs;
-    if (ageMs > DRAFT_LIFETIME_MS) await rm(path, { recursive: true, force: true });
+    const path = join(directory, name);
+    const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+    const isOld = Date.now() - modified > DRAFT_LIFETIME_MS;
+    if (isOld) await rm(path, { recursive: true, force: true });
   }
 }
 

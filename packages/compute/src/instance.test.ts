@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -187,6 +189,21 @@ describe.each([17, 18])('an instance of Postgres %i', (major) => {
     expect(findLockHolders(place.lockPath)).toEqual([]);
   });
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a start that hung before Postgres is ended by whoever wants to adopt it',
+  async () => {
+    await using fixture = await Fixture.open(17);
+    const place = await fixture.clone();
+    const lock = FileLock.tryAcquire(place.lockPath)!;
+    const hung = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', lock.fd] });
+    const exit = once(hung, 'exit');
+    await once(hung, 'spawn');
+    lock.release();
+    await expect(adoptInstance(place)).resolves.toBeUndefined();
+    await exit;
+  },
+);
 
 test.skipIf(!support.pids)('every process of an instance is under its limits', async () => {
   await using fixture = await Fixture.open(17);

@@ -12,7 +12,7 @@ import {
 } from './process-tree.ts';
 import { killProcess } from './kill-process.ts';
 
-/** Where one instance keeps things on this machine. */
+/** Where one instance keeps things on this machine; all paths are absolute. */
 export interface InstancePlace {
   readonly dataDirectory: string;
   /** Private to the instance; created 0700 when absent. The socket in it is `.s.PGSQL.5432`. */

@@ -12,7 +12,6 @@ export async function linkTree(
   wanted: (name: string) => boolean,
 ): Promise<void> {
   await mkdir(to, { mode: 0o755 });
-  await chmod(to, 0o755);
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (!wanted(entry.name)) continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];

@@ -73,6 +73,10 @@ test.skipIf(currentOwner().uid !== 0 || !canSandbox)(
     const works = Object.fromEntries(sandbox.probes.map((probe) => [probe.level, probe.works]));
     expect(works).toMatchObject({ uid: false, none: false });
     expect(sandbox.probes.find(({ level }) => level === 'uid')?.advice).toContain('o+x');
+
+    const place = await fixture.clone(closed.path);
+    const instance = await fixture.start(place, { level: sandbox.level });
+    await expect(instance.stop()).resolves.toEqual({ clean: true });
   },
 );
 

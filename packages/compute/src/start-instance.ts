@@ -21,6 +21,7 @@ import { insidePaths, sandboxedCommand } from './sandboxed-command.ts';
 import type { PostgresSettings } from './settings.ts';
 import { spawnSandboxed } from './spawn-sandboxed.ts';
 
+/** What an instance is started with; all paths are absolute. */
 export interface StartInstanceOptions {
   readonly view: InstallationView;
   readonly sandbox: Pick<Sandbox, 'level'>;
