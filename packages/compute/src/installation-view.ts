@@ -59,7 +59,8 @@ function fingerprint(installation: PostgresInstallation): string {
 
 async function buildBeside(directory: string, installation: PostgresInstallation): Promise<void> {
   const draft = `${directory}.${randomBytes(6).toString('hex')}.tmp`;
-  await makeDirectory(dirname(draft));
+  const created = await mkdir(dirname(draft), { recursive: true });
+  if (created !== undefined) await chmod(dirname(draft), 0o755);
   await removeOldDrafts(dirname(draft));
   try {
     await (installation.source === 'npm' ? buildTree : buildFarm)(installation, draft);
@@ -118,7 +119,7 @@ async function makeDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o755 });
 }
 
-// Whatever the umask is, the user of every project must get to the programs.
+// The umask may close what is created; the user of every project must get to the programs.
 async function openDirectories(directory: string): Promise<void> {
   await chmod(directory, 0o755);
   for (const entry of await readdir(directory, { withFileTypes: true })) {
