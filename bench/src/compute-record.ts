@@ -17,7 +17,7 @@ export function readComputeRecord(platform: Platform, { endpointId }: Tenant): C
   const hosts = join(platform.dataDir, 'hosts');
   for (const region of readdirSync(hosts)) {
     const record = readJsonFile(join(hosts, region, 'computes', `${endpointId}.json`));
-    if (record) return record as ComputeRecord;
+    if (record) return (record as { readonly instance: ComputeRecord }).instance;
   }
   throw new Error(`no compute of ${endpointId} is running`);
 }

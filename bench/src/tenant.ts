@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ClientConfig } from 'pg';
 import type { Endpoint } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
@@ -35,8 +36,15 @@ export async function createTenant(platform: Platform, name: string): Promise<Te
   };
 }
 
+/** Deletes the only tenant of the platform and waits until nothing of it is left. */
 export async function deleteTenant(platform: Platform, tenant: Tenant): Promise<void> {
   await platform.api('DELETE', `/projects/${tenant.projectId}`);
+  // A deleted project has no operations to ask for: its host's disk tells when they are done.
+  await waitUntil(() => timelineCount(platform) === 0, {
+    what: 'the timeline to be gone',
+    timeoutMs: 30_000,
+    intervalMs: 5,
+  });
 }
 
 /** Suspends the tenant's endpoint and waits until nothing of its compute is left. */
@@ -48,6 +56,12 @@ export async function suspend(platform: Platform, tenant: Tenant): Promise<void>
     return body.endpoint.current_state === 'idle' && !body.endpoint.pending_state;
   };
   await waitUntil(isIdle, { what: 'the endpoint to be idle', timeoutMs: 30_000, intervalMs: 5 });
+}
+
+function timelineCount({ dataDir }: Platform): number {
+  const hosts = join(dataDir, 'hosts');
+  return readdirSync(hosts).flatMap((region) => readdirSync(join(hosts, region, 'timelines')))
+    .length;
 }
 
 function first<T>(items: readonly T[]): T {
