@@ -75,19 +75,11 @@ async function storedRows(uri: string, caPath: string): Promise<Set<string>> {
 }
 
 async function kill(platform: Platform, victim: Victim): Promise<boolean> {
-  switch (victim) {
-    case 'up':
-      await platform.kill();
-      return true;
-    case 'postgres':
-      return platform.killPostgres('hosts');
-    case 'control-database':
-      return platform.killPostgres('control-database');
-    default: {
-      const found = platform.processes().findLast(({ name }) => name.startsWith(victim));
-      return found !== undefined && signalProcess(found, 'SIGKILL');
-    }
-  }
+  if (victim === 'up') return await platform.kill();
+  if (victim === 'postgres') return platform.killPostgres('hosts');
+  if (victim === 'control-database') return platform.killPostgres('control-database');
+  const found = platform.processes().findLast(({ name }) => name.startsWith(victim));
+  return found !== undefined && signalProcess(found, 'SIGKILL');
 }
 
 /** Resolves when every writer goes on and the API creates projects again. */

@@ -17,7 +17,7 @@ import { endProcesses, takeOver } from './supervise/take-over.ts';
 /*
  * Everything of a platform on one machine.
  *
- *   start   control database, then control; hosts beside them; proxies when those serve
+ *   start   control database, then control; hosts and proxies beside them
  *   stop    proxies, then hosts (which suspend their computes), then control, then its database:
  *           each phase still has what it depends on
  *
@@ -54,8 +54,11 @@ export async function up(options: UpOptions): Promise<string> {
     },
   });
   const { database, control, hosts, proxies } = services;
-  await Promise.all([startAll(hosts), startAll(database).then(() => startAll(control))]);
-  await startAll(proxies);
+  await Promise.all([
+    startAll(database).then(() => startAll(control)),
+    startAll(hosts),
+    startAll(proxies),
+  ]);
   return await waitUntilServing(context);
 }
 

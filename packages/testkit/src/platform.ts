@@ -144,11 +144,12 @@ export class Platform implements AsyncDisposable {
     return up.exitCode;
   }
 
-  /** Kills `up` itself with SIGKILL; everything else lives on. */
-  async kill(): Promise<void> {
-    if (!this.isUp) return;
+  /** Kills `up` itself with SIGKILL; everything else lives on. `false` when it was not running. */
+  async kill(): Promise<boolean> {
+    if (!this.isUp) return false;
     this.up.kill('SIGKILL');
     await once(this.up, 'exit');
+    return true;
   }
 
   /** The processes that `up` recorded and that are alive. */

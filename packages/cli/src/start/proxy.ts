@@ -38,7 +38,6 @@ export function proxyService(context: StartContext, plan: ProxyPlan): Service {
             PGFLEET_TLS_CERT_FILE: plan.certificate.certPath,
             PGFLEET_TLS_KEY_FILE: plan.certificate.keyPath,
             PGFLEET_PG_LISTEN_FD: String(LISTEN_FD),
-            PGFLEET_INTERNAL_KEY_FILE: paths.internalKey,
           },
         },
         records,
