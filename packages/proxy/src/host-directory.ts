@@ -40,7 +40,8 @@ export class HostDirectory implements AsyncDisposable {
   readonly #hosts = new Map<HostId, DirectoryHost>();
   readonly #timer: NodeJS.Timeout;
   #refreshing: Promise<void> | undefined;
-  #reachesControl = true;
+  // Processes start in any order: a control that was not reached yet is no loss to report.
+  #reachesControl = false;
 
   private constructor(options: HostDirectoryOptions) {
     this.#options = options;
