@@ -38,6 +38,13 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s stops everything within seconds', 
   expect(platform.allProcesses()).toEqual([]);
 });
 
+test('npm start serves, and a signal to npm stops everything in order', async () => {
+  await using platform = await startPlatform({ command: ['npm', 'start'] });
+  expect((await platform.api('GET', '/projects')).status).toBe(200);
+  expect(await platform.stop()).toBe(0);
+  expect(platform.allProcesses()).toEqual([]);
+});
+
 test('secrets are readable by their owner alone', async () => {
   await using platform = await startPlatform();
   for (const name of ['admin.key', 'internal.key', 'master.key', 'tls/server.key', 'tls/ca.key']) {

@@ -21,7 +21,8 @@ import { loudLines } from './log-lines.ts';
 const READY_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 60_000;
 const OUTPUT_LIMIT = 200_000;
-const COMMAND = join(import.meta.dirname, '../../cli/dist/main.js');
+const ROOT = join(import.meta.dirname, '../../..');
+const COMMAND = [process.execPath, 'packages/cli/dist/main.js', 'up'] as const;
 
 export interface PlatformOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -29,6 +30,8 @@ export interface PlatformOptions {
   readonly expectedLogs?: readonly RegExp[];
   /** Runs as this user; the test's own when left out. */
   readonly user?: { readonly uid: number; readonly gid: number };
+  /** What starts the platform, from the root of the repository; `pgfleet up` when left out. */
+  readonly command?: readonly [string, ...string[]];
 }
 
 export interface ApiResponse<Body> {
@@ -107,7 +110,9 @@ export class Platform implements AsyncDisposable {
 
   /** Spawns `pgfleet up` without waiting for anything. */
   launch(): ChildProcess {
-    const up = spawn(process.execPath, [COMMAND, 'up'], {
+    const [program, ...args] = this.#options.command ?? COMMAND;
+    const up = spawn(program, args, {
+      cwd: ROOT,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
       ...this.#options.user,
