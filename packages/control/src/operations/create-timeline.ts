@@ -6,7 +6,7 @@ import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
 import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
 
-const HOST_PATIENCE_MS = 2_000;
+const HOST_PATIENCE_MS = 10_000;
 
 /** Makes the data of a new branch, then tells the host which endpoints serve it. */
 export const createTimeline = defineAction('provision', {

@@ -80,7 +80,7 @@ async function settle(
     case 'abort':
       return giveUp(operation, outcome.reason, run);
     case 'waitFor':
-      run.log.info({ what: outcome.what }, 'operation waits');
+      run.log.debug({ what: outcome.what }, 'operation waits');
       return putOff(
         operation,
         { ...outcome, error: null, failures: operation.failures_count },

@@ -40,6 +40,11 @@ export function openDatabase({ url, maxConnections, log, isDurable }: DatabaseOp
     ...(isDurable === false ? { options: '-c synchronous_commit=off' } : {}),
   });
   pool.on('error', (error) => log.warn({ err: error }, 'idle database connection was lost'));
+  // A connection that breaks while in use says so twice: its query fails, which is handled there,
+  // and it emits this event, which would end the process if nobody listened.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => log.debug({ err: error }, 'database connection was lost'));
+  });
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: translating(pool) }) });
 }
 
