@@ -278,6 +278,20 @@ describe('the API', () => {
   });
 });
 
+describe.skipIf(process.getuid?.() !== 0)('a volume that clones files', () => {
+  test('holds tenants like any other', async () => {
+    await using place = await testDirectory();
+    await using cloning = await openTestHost(place.path, { volume: 'reflink' });
+    expect((await cloning.host.info()).volumeDriver).toBe('reflink');
+    const { socketPath, endpointId, timeline } = await startTenant(cloning.host);
+    await queryValue(socketPath, 'CREATE TABLE t AS SELECT 42 AS n');
+    await cloning.host.suspend(endpointId);
+    await cloning.host.start(endpointId);
+    expect(await queryValue(socketPath, 'SELECT n FROM t')).toBe(42);
+    await cloning.host.deleteTimeline(timeline.timelineId);
+  });
+});
+
 describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
   test('is named as such, and the host lives on', async () => {
     await using small = await testDirectory();

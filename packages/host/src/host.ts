@@ -20,7 +20,7 @@ export interface Host {
  */
 export async function openHost(options: HostOptions, shutdown: Shutdown): Promise<Host> {
   const ground = await openGround(options, shutdown);
-  const services = openServices(ground, shutdown);
+  const services = openServices(ground);
   const { endpoints } = services;
   await endpoints.adopt();
   await ground.timelines.recover((timelineId) => endpoints.stopOn(timelineId));

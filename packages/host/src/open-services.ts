@@ -23,12 +23,15 @@ const REPORT_RUNNING_EVERY_TICKS = 5;
 const SUSPEND_ALL_LIMIT_MS = 60_000;
 
 export interface OpenServices extends HostServices {
-  /** Begins to report to control and to do what has to be done every second. */
+  /**
+   * Begins to report to control and to do what has to be done every second; from now on the end of
+   * the host is the end of its computes, and control hears of that last.
+   */
   run(shutdown: Shutdown): void;
 }
 
 /** Opens the host's endpoints and what serves them. */
-export function openServices(ground: Ground, shutdown: Shutdown): OpenServices {
+export function openServices(ground: Ground): OpenServices {
   const { timelines } = ground;
   const arrivals = new Arrivals();
   let reporter: Reporter | undefined;
@@ -36,15 +39,16 @@ export function openServices(ground: Ground, shutdown: Shutdown): OpenServices {
     arrivals,
     onChange: (spec) => reporter?.changed(spec.endpointId),
   });
-  shutdown.add({ name: 'computes', limitMs: SUSPEND_ALL_LIMIT_MS, run: () => endpoints.close() });
   const proxies = new Proxies(
     (endpointId) => endpoints.find(endpointId),
     ({ spec }) => reporter?.changedSlightly(spec.endpointId),
   );
   const info = () => describe(ground, endpoints);
-  const run = (stop: Shutdown) => {
-    reporter = openReporter(ground, { endpoints, info, shutdown: stop });
-    tick({ endpoints, proxies, reporter, shutdown: stop });
+  const run = (shutdown: Shutdown) => {
+    reporter = openReporter(ground, { endpoints, info, shutdown });
+    tick({ endpoints, proxies, reporter, shutdown });
+    const limitMs = SUSPEND_ALL_LIMIT_MS;
+    shutdown.add({ name: 'computes', limitMs, run: () => endpoints.close() });
   };
   return { timelines, endpoints, proxies, arrivals, info, run };
 }

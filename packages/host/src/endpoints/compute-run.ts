@@ -9,6 +9,8 @@ import {
 } from '@pgfleet/compute';
 import type { Activity, Instance, LimitGroup, StopMode } from '@pgfleet/compute';
 import type { EndpointId, EndpointSpec, TimelineId } from '@pgfleet/contract';
+import { retry } from '@pgfleet/kit';
+import type { Logger } from '@pgfleet/kit';
 import { AdminSession } from './admin-session.ts';
 import { instancePlace, limitGroup } from './compute-parts.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
@@ -29,6 +31,7 @@ const DISMISS_TIMEOUT_MS = 5000;
 // The first statements of the client that woke the compute belong to the wake.
 const UNTHROTTLED_MS = 1000;
 const LIMIT_RETRY_MS = 5000;
+const GROUP_REMOVAL = { attempts: 30, baseMs: 2, capMs: 20 } as const;
 
 /** One run of a compute, from its launch or adoption until no process of it is left. */
 export class ComputeRun {
@@ -91,16 +94,23 @@ export class ComputeRun {
   static async adopt(parts: ComputeParts, record: ComputeRecord): Promise<ComputeRun | undefined> {
     const place = instancePlace(parts, record);
     const instance = await adoptInstance(place, record.instance ?? undefined);
-    return instance && new ComputeRun(parts, record, instance);
+    if (instance) return new ComputeRun(parts, record, instance);
+    await removeLimitGroup(limitGroup(parts, record.endpointId), parts.log);
+    return undefined;
   }
 
   get socketPath(): string {
     return this.#instance.socketPath;
   }
 
-  /** Whether its socket is there: it is taken away at the beginning of a stop. */
-  get isReachable(): boolean {
-    return existsSync(this.socketPath);
+  /**
+   * Whether clients can be let in: its socket, which a stop takes away first, is there, and so are
+   * its roles and databases.
+   */
+  get isUsable(): boolean {
+    const { timelines } = this.#parts;
+    if (!timelines.isReady(this.timelineId)) return false;
+    return timelines.ready(this.timelineId).specApplied && existsSync(this.socketPath);
   }
 
   /** Resolves when every process is gone and the timeline's lock is free. */
@@ -128,14 +138,22 @@ export class ComputeRun {
   /** Applies the endpoint's size to the running processes. */
   setLimits(spec: EndpointSpec): void {
     clearTimeout(this.#throttleTimer);
-    if (this.#limitGroup.set(limitsFor(spec))) return;
-    // More memory is in use than the new size has: it is left alone until some is given back.
-    this.#throttleTimer = setTimeout(() => this.setLimits(spec), LIMIT_RETRY_MS);
+    try {
+      if (this.#limitGroup.set(limitsFor(spec))) return;
+      // More memory is in use than the new size has: it is left alone until some is given back.
+      this.#throttleTimer = setTimeout(() => this.setLimits(spec), LIMIT_RETRY_MS);
+    } catch (error) {
+      this.#warn(error, 'limits of a compute could not be set');
+    }
   }
 
   /** Keeps what Postgres logs within bounds. */
   boundLog(): void {
-    boundLogFile(this.#parts.layout.log(this.endpointId));
+    try {
+      boundLogFile(this.#parts.layout.log(this.endpointId));
+    } catch (error) {
+      this.#warn(error, 'log of a compute could not be shortened');
+    }
   }
 
   /** Lets the last client go, keeps the verifiers as they then are, and stops with a checkpoint. */
@@ -154,7 +172,7 @@ export class ComputeRun {
   async bury(): Promise<void> {
     clearTimeout(this.#throttleTimer);
     await this.#session[Symbol.asyncDispose]();
-    this.#removeLimitGroup();
+    await removeLimitGroup(this.#limitGroup, this.#parts.log);
     await this.#parts.computes.delete(this.endpointId, { durable: false });
   }
 
@@ -181,12 +199,12 @@ export class ComputeRun {
 
   // Only the quick way for an adoption: without it the holder of the lock is searched for.
   #noteInstance(): void {
-    const { computes, log } = this.#parts;
+    const { computes } = this.#parts;
     const { endpointId, timelineId } = this;
     const startedAt = this.startedAt.toISOString();
     const record = { endpointId, timelineId, startedAt, instance: this.#instance.record };
     computes.put(endpointId, record, { durable: false }).catch((error: unknown) => {
-      log.warn({ err: error, endpoint_id: endpointId }, 'compute record could not be written');
+      this.#warn(error, 'compute record could not be written');
     });
   }
 
@@ -206,22 +224,13 @@ export class ComputeRun {
         return readVerifiers(connection);
       });
     } catch (error) {
-      this.#parts.log.warn(
-        { err: error, endpoint_id: this.endpointId },
-        'verifiers were not captured, the next login starts the compute',
-      );
+      this.#warn(error, 'verifiers were not captured, the next login starts the compute');
       return undefined;
     }
   }
 
-  // The kernel may take a moment to let go of processes that are gone; the next launch uses the
-  // group again, so one that stays is no loss.
-  #removeLimitGroup(): void {
-    try {
-      this.#limitGroup.remove();
-    } catch (error) {
-      this.#parts.log.debug({ err: error, endpoint_id: this.endpointId }, 'control group stays');
-    }
+  #warn(error: unknown, message: string): void {
+    this.#parts.log.warn({ err: error, endpoint_id: this.endpointId }, message);
   }
 
   async #stop(mode: StopMode): Promise<void> {
@@ -231,14 +240,24 @@ export class ComputeRun {
   }
 
   async #tidyData(verifiers: ReadonlyMap<string, string> | undefined): Promise<void> {
-    const { layout, timelines, log } = this.#parts;
+    const { layout, timelines } = this.#parts;
     const dataDirectory = timelines.dataDirectory(this.timelineId);
     try {
       await removeRebuildableCaches(dataDirectory);
       const path = layout.verifiers(this.timelineId);
       if (verifiers) await captureVerifiers({ dataDirectory, path }, verifiers);
     } catch (error) {
-      log.warn({ err: error, endpoint_id: this.endpointId }, 'compute at rest was not tidied');
+      this.#warn(error, 'compute at rest was not tidied');
     }
+  }
+}
+
+// The kernel lets go of processes a moment after they are gone. A group that stays is no loss: the
+// next launch uses it again.
+async function removeLimitGroup(group: LimitGroup, log: Logger): Promise<void> {
+  try {
+    await retry(async () => group.remove(), GROUP_REMOVAL);
+  } catch (error) {
+    log.warn({ err: error, group: group.name }, 'control group stays');
   }
 }

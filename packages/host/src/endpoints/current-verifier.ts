@@ -1,4 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
+import { retry } from '@pgfleet/kit';
+import { toHostError } from '../host-error.ts';
 import type { HostLayout } from '../storage/host-layout.ts';
 import type { Timelines } from '../timelines/timelines.ts';
 import type { ComputeRun } from './compute-run.ts';
@@ -11,6 +13,8 @@ export interface VerifierSources {
 }
 
 const MAX_ROUNDS = 10;
+// A backend that crashed makes Postgres restart all of them, which takes a moment.
+const ASKING = { attempts: 6, baseMs: 100, capMs: 1000 } as const;
 
 /**
  * Returns a role's verifier as it is now: from the running compute, from what was captured when it
@@ -44,10 +48,11 @@ async function ask(
   role: string,
   endpoint: Endpoint,
 ): Promise<string | null | undefined> {
+  const isStillRunning = () => endpoint.running === run;
   try {
-    return await run.verifierOf(role);
+    return await retry(() => run.verifierOf(role), { ...ASKING, retryable: isStillRunning });
   } catch (error) {
-    if (endpoint.running === run) throw error;
+    if (isStillRunning()) throw toHostError(error, 'unavailable');
     return undefined;
   }
 }

@@ -51,10 +51,7 @@ export class Endpoint {
     this.#parts = parts;
     this.#spec = spec;
     this.usage = new UsageMeter(usage);
-    this.#idleWatch = new IdleWatch({
-      log: parts.log.child({ endpoint_id: spec.endpointId }),
-      onIdle: () => this.#restInBackground(),
-    });
+    this.#idleWatch = new IdleWatch(parts.log, () => this.#restInBackground());
   }
 
   get spec(): EndpointSpec {
@@ -199,17 +196,23 @@ export class Endpoint {
     const { to, effect } = computeTransition(this.#state, event);
     const changed = to !== this.#state;
     this.#state = to;
-    this.#effects[effect]();
+    this.#enact(effect);
     if (changed) this.#parts.onChange(this);
   }
 
-  readonly #effects: Readonly<Record<ComputeEffect, () => void>> = {
-    launch: () => this.#settle(this.#launch()),
-    stop: () => this.#settle(this.#rest()),
-    watch: () => this.#watch(),
-    rest: () => this.#idleWatch.stop(),
-    nothing: () => undefined,
-  };
+  #enact(effect: ComputeEffect): void {
+    switch (effect) {
+      case 'launch':
+        return this.#settle(this.#launch());
+      case 'stop':
+        return this.#settle(this.#rest());
+      case 'watch':
+        return this.#watch();
+      case 'rest':
+        return this.#idleWatch.stop();
+      case 'nothing':
+    }
+  }
 
   #settle(work: Promise<void>): void {
     this.#settled = work;
@@ -300,9 +303,9 @@ export class Endpoint {
     });
   }
 
-  // A compute on another timeline than the endpoint's, or without its door, is of no use.
+  // One on another timeline than the endpoint's, or half started or half stopped, is of no use.
   #isRunnable(run: ComputeRun): boolean {
-    return !this.#spec.disabled && run.timelineId === this.#spec.timelineId && run.isReachable;
+    return !this.#spec.disabled && run.timelineId === this.#spec.timelineId && run.isUsable;
   }
 }
 

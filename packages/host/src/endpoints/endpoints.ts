@@ -32,6 +32,7 @@ export class Endpoints {
   readonly #parts: EndpointsParts;
   readonly #endpoints = new Map<EndpointId, Endpoint>();
   readonly #queue = new KeyedQueue();
+  readonly #writes = new Set<Promise<void>>();
   readonly #persistTimer: NodeJS.Timeout;
 
   constructor(parts: EndpointsParts) {
@@ -139,7 +140,8 @@ export class Endpoints {
   /** Suspends everything; nothing starts any more. */
   async close(): Promise<void> {
     clearInterval(this.#persistTimer);
-    await inParallel(this.running(), STOPS_AT_ONCE, (endpoint) => endpoint.close());
+    await inParallel(this.#endpoints.values(), STOPS_AT_ONCE, (endpoint) => endpoint.close());
+    await Promise.all(this.#writes);
   }
 
   #add(spec: EndpointSpec): Endpoint {
@@ -159,8 +161,12 @@ export class Endpoints {
     const { usage, log } = this.#parts;
     const { endpointId } = endpoint.spec;
     if (!this.#endpoints.has(endpointId)) return;
-    usage.put(endpointId, endpoint.usage.read(), { durable }).catch((error: unknown) => {
-      log.warn({ err: error, endpoint_id: endpointId }, 'usage could not be written');
-    });
+    const write = usage
+      .put(endpointId, endpoint.usage.read(), { durable })
+      .catch((error: unknown) => {
+        log.warn({ err: error, endpoint_id: endpointId }, 'usage could not be written');
+      })
+      .finally(() => this.#writes.delete(write));
+    this.#writes.add(write);
   }
 }

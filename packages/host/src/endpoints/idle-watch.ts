@@ -2,11 +2,6 @@ import type { Logger } from '@pgfleet/kit';
 import type { ComputeRun } from './compute-run.ts';
 import { IdleClock } from './idle-clock.ts';
 
-export interface IdleWatchOptions {
-  readonly log: Logger;
-  readonly onIdle: () => void;
-}
-
 // One that cannot even say what it does is not kept running for ever.
 const MAX_FAILURES = 3;
 
@@ -15,13 +10,15 @@ const MAX_FAILURES = 3;
  * then nothing going on inside either, which is asked once at the end of the timeout.
  */
 export class IdleWatch {
-  readonly #options: IdleWatchOptions;
+  readonly #log: Logger;
+  readonly #onIdle: () => void;
   readonly #clock = new IdleClock(() => void this.#check());
   #run: ComputeRun | undefined;
   #failures = 0;
 
-  constructor(options: IdleWatchOptions) {
-    this.#options = options;
+  constructor(log: Logger, onIdle: () => void) {
+    this.#log = log;
+    this.#onIdle = onIdle;
   }
 
   start(run: ComputeRun, timeoutMs: number): void {
@@ -49,7 +46,7 @@ export class IdleWatch {
     if (!run) return;
     if (await this.#isBusy(run)) this.#clock.touch();
     if (this.#run !== run) return;
-    if (this.#clock.isDue) this.#options.onIdle();
+    if (this.#clock.isDue) this.#onIdle();
     else this.#clock.rearm();
   }
 
@@ -60,7 +57,8 @@ export class IdleWatch {
       if (lastActivityAt) this.#clock.touch(Math.max(0, Date.now() - lastActivityAt.getTime()));
       return busyBackends > 0 || walSenders > 0;
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'activity of a compute could not be read');
+      const fields = { err: error, endpoint_id: run.endpointId };
+      this.#log.warn(fields, 'activity of a compute could not be read');
       return ++this.#failures < MAX_FAILURES;
     }
   }

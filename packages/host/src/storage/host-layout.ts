@@ -2,21 +2,25 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
+import { ensureRunDirectory } from '@pgfleet/kit';
 
 /** Where a host keeps things: everything below its own directory, sockets below the run directory. */
 export class HostLayout {
   readonly hostDir: string;
   /** Computes' sockets of this host only, so that hosts which share a run directory never meet. */
   readonly socketsDir: string;
+  readonly #runDir: string;
 
   constructor(hostDir: string, runDir: string) {
     this.hostDir = hostDir;
+    this.#runDir = runDir;
     const tag = createHash('sha256').update(hostDir).digest('hex').slice(0, 4);
     this.socketsDir = join(runDir, tag);
   }
 
   /** Creates the directories; computes, under users of their own, may only pass through. */
   create(): void {
+    ensureRunDirectory(this.#runDir);
     for (const path of [this.hostDir, this.socketsDir]) {
       mkdirSync(path, { recursive: true });
       chmodSync(path, 0o711);

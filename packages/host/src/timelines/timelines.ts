@@ -11,6 +11,7 @@ import type { HostLayout } from '../storage/host-layout.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { ownerOf } from './owner.ts';
+import type { PostgresBuilds } from './postgres-builds.ts';
 import type { SpareClones } from './spare-clones.ts';
 import type { Templates } from './templates.ts';
 import { seizeTimelineLock } from './timeline-lock.ts';
@@ -23,6 +24,7 @@ const TREE_PREFIX = 'tl-';
 export interface TimelinesOptions {
   readonly layout: HostLayout;
   readonly volume: Volume;
+  readonly builds: PostgresBuilds;
   readonly templates: Templates;
   readonly spares: SpareClones;
   readonly uids: UidCounter;
@@ -164,9 +166,10 @@ export class Timelines {
   }
 
   async #create(spec: TimelineSpec): Promise<void> {
-    const { layout, volume, secrets } = this.#options;
+    const { layout, volume, builds, secrets } = this.#options;
     const { timelineId, projectId } = spec;
     const start = performance.now();
+    await builds.view(spec.pgMajor);
     const lockPath = layout.lock(timelineId);
     using _lock = await seizeTimelineLock(this.#place(timelineId, lockPath));
     const sealedSecret = secrets.seal(createAdminSecret(), secretContext(timelineId));
