@@ -9,6 +9,7 @@ import { waitUntil } from '@pgfleet/kit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import {
   masterKey,
+  newTenant,
   postmasters,
   queryValue,
   startTenant,
@@ -103,6 +104,21 @@ test('a timeline never has two postmasters, whenever hosts are killed', async ()
   expect(watch.stop()).toBeLessThanOrEqual(1);
 });
 
+test('creations that a kill cut off are finished or can be repeated, and nothing is left over', async () => {
+  const host = await startHost();
+  const tenants = Array.from({ length: 4 }, () => newTenant().timeline);
+  const made = tenants.map((timeline) => client.host.putTimeline(timeline));
+  const settled = Promise.allSettled(made);
+  await Promise.any(made);
+  await kill(host, 'SIGKILL');
+  await settled;
+
+  await startHost();
+  await Promise.all(tenants.map((timeline) => client.host.putTimeline(timeline)));
+  expect(trees()).toEqual(timelines().toSorted());
+  for (const { timelineId } of tenants) expect(trees()).toContain(timelineId);
+});
+
 test('a second host on the same directory is refused', async () => {
   await startHost();
   const second = spawnHost({ PGFLEET_LOG_LEVEL: 'silent' });
@@ -167,6 +183,11 @@ function watchPostmasters(timelineId: string): { readonly stop: () => number } {
       return most;
     },
   };
+}
+
+function trees(): readonly string[] {
+  const names = readdirSync(join(directory.path, 'host', 'volume', 'volume', 'trees'));
+  return names.filter((name) => name.startsWith('tl-')).toSorted();
 }
 
 function timelines(): readonly string[] {
