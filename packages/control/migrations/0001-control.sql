@@ -193,6 +193,8 @@ create index operations_to_run on operations (wake_at)
   where status in ('scheduling', 'running', 'cancelling');
 create index operations_in_order on operations (project_id, sequence)
   where status in ('scheduling', 'running', 'cancelling');
+-- Few: what is under way, and what went wrong.
+create index unfinished_operations on operations (status) where status <> 'finished';
 create index operations_of_project on operations (project_id, created_at desc, sequence desc);
 
 -- What was answered, for clients that repeat a call.

@@ -1,6 +1,6 @@
 import { countEndpointsByState } from '../store/endpoints.ts';
 import type { Database } from '../store/database.ts';
-import { countActiveOperations } from '../store/operation-queue.ts';
+import { countUnfinishedOperations } from '../store/operation-queue.ts';
 
 interface Metric {
   readonly name: string;
@@ -12,7 +12,7 @@ interface Metric {
 /** The metrics of this process and of the fleet, in the text format of Prometheus. */
 export async function collectMetrics(db: Database): Promise<string> {
   const [operations, endpoints] = await Promise.all([
-    countActiveOperations(db),
+    countUnfinishedOperations(db),
     countEndpointsByState(db),
   ]);
   const metrics: Metric[] = [
@@ -20,7 +20,7 @@ export async function collectMetrics(db: Database): Promise<string> {
     {
       name: 'pgfleet_operations',
       type: 'gauge',
-      help: 'Operations that are not done yet.',
+      help: 'Operations by status, without the finished ones.',
       samples: operations.map(({ status, count }) => [`{status="${status}"}`, count]),
     },
     {

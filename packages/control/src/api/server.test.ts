@@ -80,6 +80,8 @@ test.each([
   ['null', 'application/json', 400],
   ['', 'application/json', 400],
   ['{"project":{"__proto__":{"name":"x"}}}', 'application/json', 201],
+  [`{"project":{"deep":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`, 'application/json', 201],
+  [`{"project":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 'application/json', 400],
   ['project=1', 'application/x-www-form-urlencoded', 415],
   [JSON.stringify({ project: { name: 'x'.repeat(1024 * 1024) } }), 'application/json', 413],
 ])('a body like %.40s of type %s is answered with %i', async (payload, type, expected) => {

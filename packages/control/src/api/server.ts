@@ -53,7 +53,8 @@ export function createApi(context: ApiContext): FastifyInstance {
 
 async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<void> {
   api.addHook('onRequest', (request) => authenticate(request, context.db));
-  api.addHook('preValidation', async ({ body, query, params }) => {
+  // After validation, which has dropped what no schema knows and so has bounded the depth.
+  api.addHook('preHandler', async ({ body, query, params }) => {
     for (const part of [body, query, params]) requireStorableText(part);
   });
   api.setNotFoundHandler((request) => Promise.reject(unknownRoute(request)));
@@ -90,7 +91,8 @@ async function answerError(
   context: ApiContext,
 ): Promise<ErrorBody> {
   const body = describeError(error, { ...http, log: context.log });
-  if (http.request.principal && http.request.method !== 'GET') await auditRefusal(http, context);
+  const { principal, method } = http.request;
+  if (principal && method !== 'GET' && method !== 'HEAD') await auditRefusal(http, context);
   return body;
 }
 

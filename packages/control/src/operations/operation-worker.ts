@@ -33,7 +33,7 @@ export interface OperationWorkerOptions {
 
 const DEFAULT_MAX_CONCURRENT = 64;
 const DEFAULT_POLL_MS = 1_000;
-const DEFAULT_LEASE_SECONDS = 6;
+const DEFAULT_LEASE_SECONDS = 4;
 
 export class OperationWorker implements AsyncDisposable {
   readonly #options: OperationWorkerOptions;
@@ -94,6 +94,8 @@ export class OperationWorker implements AsyncDisposable {
   }
 
   #start(operation: OperationRow): void {
+    // Its lease had run out before it could be renewed: the claim has just done that.
+    if (this.#running.has(operation.id)) return;
     const stop = new AbortController();
     const ended = runOperation(operation, {
       ...this.#options,

@@ -1,6 +1,7 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { Logger } from '@pgfleet/kit';
 import { Kysely, PostgresDialect } from 'kysely';
+import type { PostgresPool } from 'kysely';
 import { DatabaseError, Pool, types } from 'pg';
 import type { CustomTypesConfig } from 'pg';
 import type { Schema } from './schema.ts';
@@ -52,7 +53,8 @@ export function openDatabase({ url, maxConnections, log, isDurable }: DatabaseOp
 const getTypeParser: CustomTypesConfig['getTypeParser'] = (oid, format) =>
   oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format);
 
-function translating(pool: Pool) {
+// A pool whose errors tell an unavailable database from a wrong statement.
+function translating(pool: Pool): PostgresPool {
   return {
     connect: async () => {
       const client = await pool.connect().catch(rethrow);
@@ -63,15 +65,17 @@ function translating(pool: Pool) {
       };
     },
     end: () => pool.end(),
-  } as ConstructorParameters<typeof PostgresDialect>[0]['pool'] & object;
+    // Kysely's other way to ask, by cursors, is for streams, which control has none of.
+  } as unknown as PostgresPool;
 }
 
 function rethrow(error: unknown): never {
   throw isUnavailable(error) ? new PgfleetError('unavailable', { cause: error }) : error;
 }
 
-// Classes and codes of SQLSTATE that speak of the server's state, not of the statement.
-const unavailableStates = /^(08|57P0|53[03]|25006$)/;
+// Classes and codes of SQLSTATE that speak of the server's state or load, not of the statement:
+// connection, shutdown, resources, read-only, timeout, lock, deadlock.
+const unavailableStates = /^(08|57P0|53[03]|25006$|57014$|55P03$|40P01$)/;
 
 function isUnavailable(error: unknown): boolean {
   // What the server did not say itself comes from a connection that broke or could not be made.

@@ -2,13 +2,20 @@ import type { EndpointId, EndpointRoute, HostEntry, HostId, HostReport } from '@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
-/** Notes what a host says of itself; true when the host is new or has moved to another address. */
+// A host reports every second.
+const SILENT_AFTER = '5 seconds';
+
+/**
+ * Notes what a host says of itself; true when the host is new, has moved to another address, or is
+ * back after a silence.
+ */
 export async function saveHost(
   db: Database,
   { address, info }: Pick<HostReport, 'address' | 'info'>,
 ): Promise<boolean> {
   const { rows } = await sql<{ is_changed: boolean }>`
-    with before as (select address from hosts where id = ${info.hostId})
+    with before as (select address from hosts where id = ${info.hostId}
+      and reported_at > now() - ${SILENT_AFTER}::interval)
     insert into hosts (id, region_id, address, info, reported_at)
     values (${info.hostId}, ${info.regionId}, ${address}, ${JSON.stringify(info)}, now())
     on conflict (id) do update set region_id = excluded.region_id, address = excluded.address,

@@ -128,14 +128,14 @@ export async function wakeOperations(db: Database): Promise<void> {
     .execute();
 }
 
-/** How many operations are in each of the statuses that a worker cares about. */
-export function countActiveOperations(
+/** How many operations are in each status, but for the many that are finished. */
+export function countUnfinishedOperations(
   db: Database,
 ): Promise<{ readonly status: OperationStatus; readonly count: number }[]> {
   return db
     .selectFrom('operations')
     .select((eb) => ['status', eb.fn.countAll<number>().as('count')])
-    .where('status', 'in', activeStatuses)
+    .where('status', '<>', 'finished')
     .groupBy('status')
     .execute();
 }
