@@ -168,8 +168,8 @@ export function scramVerifier(password: string): string {
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
-/** Ids of the processes that hold a lock file open, and whether each one is a postmaster. */
-export function lockHolders(lockPath: string): readonly number[] {
+/** Ids of the processes that hold a lock file open. */
+function lockHolders(lockPath: string): readonly number[] {
   const holders: number[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     if (openFiles(pid).includes(lockPath)) holders.push(Number(pid));
