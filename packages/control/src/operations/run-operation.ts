@@ -21,6 +21,8 @@ export interface RunContext {
 }
 
 const RETRY = { baseMs: 200, capMs: 30_000 } as const;
+/** A host that restarts costs a few attempts; only what goes on for longer is worth a look. */
+const QUIET_FAILURES = 5;
 
 /** Runs a claimed operation as far as it gets: to its end, or to a point where it has to wait. */
 export async function runOperation(operation: OperationRow, run: RunContext): Promise<void> {
@@ -98,7 +100,8 @@ async function settleFailure(
   if (run.isStopping()) return putOff(operation, { delayMs: 0, error: null, failures }, run);
   if (run.signal.aborted) return cancel(operation, run);
   if (isPermanent(error)) return giveUp(operation, publicText(error), run);
-  run.log.warn({ err: error, failures: failures + 1 }, 'operation failed, it will be retried');
+  const level = failures < QUIET_FAILURES ? 'info' : 'warn';
+  run.log[level]({ err: error, failures: failures + 1 }, 'operation failed, it will be retried');
   const delayMs = backoffMs(failures + 1, RETRY);
   return putOff(operation, { delayMs, error: publicText(error), failures: failures + 1 }, run);
 }
