@@ -14,8 +14,10 @@ export interface Tenant {
   readonly config: ClientConfig;
 }
 
-export async function createTenant(platform: Platform, name: string): Promise<Tenant> {
-  const created = await platform.createProject({ name });
+/** Creates a project; `cu` fixes the size of its compute, the platform's default when left out. */
+export async function createTenant(platform: Platform, name: string, cu?: number): Promise<Tenant> {
+  const size = cu && { autoscaling_limit_min_cu: cu, autoscaling_limit_max_cu: cu };
+  const created = await platform.createProject({ name, ...size });
   const { connection_uri, connection_parameters } = first(created.connection_uris);
   const { role, password, database } = connection_parameters;
   const uri = new URL(connection_uri);

@@ -9,6 +9,8 @@ import type { Row } from '../row.ts';
 import { createTenant, deleteTenant } from '../tenant.ts';
 import type { Tenant } from '../tenant.ts';
 
+// As much as the machine has: the proxy is measured, not the limits of the compute.
+const UNLIMITED_CU = 2;
 const SCALE = 5;
 const SECONDS = 2;
 const ROUNDS = 5;
@@ -16,7 +18,7 @@ const BASELINE = 'the same Postgres over its Unix socket';
 
 /** A direct connection through the proxy against the compute's own Unix socket. */
 export async function connect({ platform, runs }: BenchContext): Promise<Row[]> {
-  const tenant = await createTenant(platform, 'bench-connect');
+  const tenant = await createTenant(platform, 'bench-connect', UNLIMITED_CU);
   try {
     await firstRowMs(tenant.config);
     const paths = { proxy: proxyEnv(tenant), socket: socketEnv(platform, tenant) };

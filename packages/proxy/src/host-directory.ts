@@ -34,18 +34,21 @@ type DirectoryHost = KnownHost & { transport: RpcClient };
 const HostList = Type.Array(HostEntry);
 const fileName = 'hosts.json';
 const refreshTimeoutMs = 2_000;
+const refreshIntervalMs = 5_000;
+/** While no host is known every connection needs control: hosts report within a moment of theirs. */
+const eagerIntervalMs = 100;
 
 export class HostDirectory implements AsyncDisposable {
   readonly #options: HostDirectoryOptions;
   readonly #hosts = new Map<HostId, DirectoryHost>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
   #refreshing: Promise<void> | undefined;
   // Processes start in any order: a control that was not reached yet is no loss to report.
   #reachesControl = false;
 
   private constructor(options: HostDirectoryOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.refresh(), options.refreshIntervalMs ?? 5_000);
   }
 
   /** Reads what was known last; resolves after the first attempt to learn more. */
@@ -73,16 +76,26 @@ export class HostDirectory implements AsyncDisposable {
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
+      this.#schedule();
     });
     return this.#refreshing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
+    this.#closed = true;
+    clearTimeout(this.#timer);
     await this.#refreshing;
     await Promise.all(
       [...this.#hosts.values()].map(({ transport }) => transport[Symbol.asyncDispose]()),
     );
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    const usual = this.#options.refreshIntervalMs ?? refreshIntervalMs;
+    const intervalMs = this.#hosts.size > 0 ? usual : Math.min(usual, eagerIntervalMs);
+    this.#timer = setTimeout(() => void this.refresh(), intervalMs);
   }
 
   async #refresh(): Promise<void> {
