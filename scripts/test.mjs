@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, install, requireNode, root, run } from './install.mjs';
 
-const tool = (path, ...args) => [process.execPath, [join(root, path), ...args]];
+const tool = (path, ...args) => [join(root, path), ...args];
 
 const checks = {
   lint: tool('node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'),
@@ -28,9 +28,13 @@ await build();
 const total = { passed: 0, failed: 0 };
 const failures = [];
 for (const name of Object.keys(checks).filter(isWanted)) {
-  const [program, args] = checks[name];
   console.log(`\n# ${name}`);
-  count(name, (await run(program, args, { stdio: ['ignore', 1, 2] })) === 0 ? [1, 0] : [0, 1]);
+  count(
+    name,
+    (await run(process.execPath, checks[name], { stdio: ['ignore', 1, 2] })) === 0
+      ? [1, 0]
+      : [0, 1],
+  );
 }
 for (const suite of suites.filter(isWanted)) {
   console.log(`\n# ${suite}`);
@@ -51,9 +55,9 @@ async function runSuite(project) {
   const directory = mkdtempSync(join(tmpdir(), 'pgfleet-test-'));
   const report = join(directory, 'report.json');
   try {
-    const args = ['run', '--project', project, '--reporter=default', '--reporter=json'];
-    const [program, all] = tool('node_modules/vitest/vitest.mjs', ...args);
-    const code = await run(program, [...all, `--outputFile=${report}`, ...paths], {
+    const vitest = tool('node_modules/vitest/vitest.mjs', 'run', '--project', project);
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${report}`];
+    const code = await run(process.execPath, [...vitest, ...reporters, ...paths], {
       stdio: ['ignore', 1, 2],
     });
     const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));

@@ -18,8 +18,8 @@ import { endProcesses, takeOver } from './supervise/take-over.ts';
  * Everything of a platform on one machine.
  *
  *   start   control database, then control; hosts and proxies beside them
- *   stop    proxies, then hosts (which suspend their computes), then control, then its database:
- *           each phase still has what it depends on
+ *   stop    proxies, then control, so that nobody gives the hosts work any more; then hosts, which
+ *           suspend their computes; then the control database
  *
  * What dies in between is started again by its own SupervisedService, without regard to the others.
  */
@@ -83,7 +83,7 @@ function describeServices(
 
 // Added in this order, run in the reverse.
 function addPhases(shutdown: Shutdown, services: Services): void {
-  for (const name of ['database', 'control', 'hosts', 'proxies'] as const) {
+  for (const name of ['database', 'hosts', 'control', 'proxies'] as const) {
     shutdown.add({
       name,
       limitMs: 2 * LIMIT_MS[name] + GRACE_MS,
