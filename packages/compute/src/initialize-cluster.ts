@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { ADMIN_ROLE } from './admin-connection.ts';
 import { ComputeError } from './compute-error.ts';
 import { currentOwner, type Owner } from './owner.ts';
-import type { SandboxedPlace, SandboxLevel } from './sandbox.ts';
+import type { SandboxedCommand, SandboxedPlace, SandboxLevel } from './sandbox.ts';
 import { insidePaths, sandboxedCommand } from './sandboxed-command.ts';
 import { spawnSandboxed } from './spawn-sandboxed.ts';
 
@@ -86,9 +86,9 @@ async function runInitdb(
 ): Promise<void> {
   signal?.throwIfAborted();
   const initdb = join(insidePaths(level, place).bin, 'initdb');
-  const child = spawnSandboxed(sandboxedCommand(level, place, [initdb, ...args]), {
-    output: 'pipe',
-  });
+  const command = sandboxedCommand(level, place, [initdb, ...args]);
+  const named = level === 'bwrap' || place.owner || (await hasName(currentOwner().uid));
+  const child = spawnSandboxed(named ? command : underAnotherName(command), { output: 'pipe' });
   const { code, output } = await outcome(child, signal);
   signal?.throwIfAborted();
   if (code === 0) return;
@@ -126,6 +126,15 @@ async function initdbUser(
   const hasPrivatePasswd = level === 'bwrap' || level === 'unshare';
   if (!owner || hasPrivatePasswd || (await hasName(owner.uid))) return owner;
   return NOBODY;
+}
+
+// An ordinary user without a name, as in many containers, is nobody's in a user namespace; the files
+// still belong to the user.
+function underAnotherName({ argv, ...rest }: SandboxedCommand): SandboxedCommand {
+  const [program, ...args] = argv.filter((word) => word !== '--map-current-user');
+  const map = ['--user', `--map-user=${NOBODY.uid}`, `--map-group=${NOBODY.gid}`];
+  if (program === 'unshare') return { ...rest, argv: [program, ...map, ...args] };
+  return { ...rest, argv: ['unshare', ...map, ...argv] };
 }
 
 async function hasName(uid: number): Promise<boolean> {

@@ -1,10 +1,13 @@
 import { accessSync, constants } from 'node:fs';
 import { setgid, setgroups, setuid } from 'node:process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { wasCleanShutdown } from './control-file.ts';
 import { Fixture } from './fixture.ts';
 import { findLockHolders } from './process-tree.ts';
 import { sandboxLevels } from './sandbox.ts';
+import { createTemplate } from './template.ts';
 
 const STRANGER = 61_236;
 
@@ -28,6 +31,14 @@ describe.skipIf(!isReachable)('as an ordinary user without a name', () => {
     await admin[Symbol.asyncDispose]();
     await expect(instance.stop()).resolves.toEqual({ clean: true });
     expect(findLockHolders(place.lockPath)).toEqual([]);
+  });
+
+  test.each(sandboxLevels)('a template is made at level %s', async (level) => {
+    const probe = fixture.sandbox.probes.find((candidate) => candidate.level === level);
+    if (!probe?.works) return;
+    const directory = join(fixture.directory, `template-${level}`);
+    await createTemplate({ view: fixture.view, sandbox: { level }, directory });
+    expect(wasCleanShutdown(directory)).toBe(true);
   });
 
   test('changing to a user of its own is explained to be for root only', () => {
