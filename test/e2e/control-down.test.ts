@@ -8,8 +8,7 @@ test('connect, sleep and wake go on while control and its database are down', as
   await using platform = await startPlatform({ expectedLogs: [/./] });
   const created = await platform.createProject(restless);
   const uri = created.connection_uris[0]!.connection_uri;
-  const trust = { caPath: platform.caPath };
-  await using _warm = await connectClient(uri, trust);
+  await using _warm = await connectClient(uri);
   await platform.settle(created.project.id);
 
   const wakesAgain = async () => {
@@ -17,7 +16,7 @@ test('connect, sleep and wake go on while control and its database are down', as
       what: 'the sleep',
       timeoutMs: 30_000,
     });
-    await using client = await connectClient(uri, trust);
+    await using client = await connectClient(uri);
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   };
   await _warm.end();

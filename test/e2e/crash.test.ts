@@ -24,8 +24,7 @@ test('whatever is killed, in whatever order, comes back by itself with every ack
 }, async () => {
   await using platform = await startPlatform({ expectedLogs: [/./] });
   const uri = await newLedger(platform);
-  const { caPath } = platform;
-  const writers = WRITERS.map((name) => new LedgerWriter({ uri, caPath, name }));
+  const writers = WRITERS.map((name) => new LedgerWriter({ uri, name }));
   const stop = new AbortController();
   const writing = writers.map((writer) => writer.run(stop.signal));
   const random = seededRandom(SEED);
@@ -46,7 +45,7 @@ test('whatever is killed, in whatever order, comes back by itself with every ack
     await Promise.all(writing);
   }
 
-  const stored = await storedRows(uri, caPath);
+  const stored = await storedRows(uri);
   const acknowledged = writers.flatMap(({ name, acknowledged: rows }) =>
     rows.map((row) => `${name}:${row}`),
   );
@@ -63,13 +62,13 @@ test('whatever is killed, in whatever order, comes back by itself with every ack
 async function newLedger(platform: Platform): Promise<string> {
   const created = await platform.createProject();
   const uri = created.connection_uris[0]!.connection_uri;
-  await using client = await connectClient(uri, { caPath: platform.caPath });
+  await using client = await connectClient(uri);
   await client.query('create table ledger (writer text, row int, primary key (writer, row))');
   return uri;
 }
 
-async function storedRows(uri: string, caPath: string): Promise<Set<string>> {
-  await using client = await connectClient(uri, { caPath });
+async function storedRows(uri: string): Promise<Set<string>> {
+  await using client = await connectClient(uri);
   const { rows } = await client.query<{ writer: string; row: number }>('select * from ledger');
   return new Set(rows.map(({ writer, row }) => `${writer}:${row}`));
 }

@@ -7,7 +7,6 @@ const PAUSE_MS = 20;
 
 export interface LedgerWriterOptions {
   readonly uri: string;
-  readonly caPath: string;
   /** The first column of every row this writer writes. */
   readonly name: string;
 }
@@ -38,9 +37,8 @@ export class LedgerWriter {
   }
 
   async #session(signal: AbortSignal): Promise<void> {
-    const { uri, caPath } = this.#options;
+    const { uri } = this.#options;
     await using client = await connectClient(uri, {
-      caPath,
       connectionTimeoutMillis: PATIENCE_MS,
       query_timeout: PATIENCE_MS,
     });

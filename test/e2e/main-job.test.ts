@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { connectClient, hasPsql, psql, startPlatform, withParameter } from '@pgfleet/testkit';
+import { connectClient, hasPsql, psql, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -25,12 +25,12 @@ test('one call creates a project whose URI is served as soon as it is printed', 
   expect(created.project.name).toBe('first');
   expect(created.connection_uris).toHaveLength(1);
   const uri = created.connection_uris[0]!.connection_uri;
-  await using client = await connectClient(uri, { caPath: platform.caPath });
+  await using client = await connectClient(uri);
   const { rows } = await client.query('select current_database() as database, 1 as one');
   expect(rows).toEqual([{ database: 'neondb', one: 1 }]);
 });
 
-test('a program with node-postgres uses the URI as printed, trusting ca.crt', async () => {
+test('a program with node-postgres uses the URI as printed', async () => {
   const uri = await newDatabase();
   const program = `
     import pg from 'pg';
@@ -41,13 +41,13 @@ test('a program with node-postgres uses the URI as printed, trusting ca.crt', as
   const { stdout } = await run(
     process.execPath,
     ['--no-warnings', '--input-type=module', '-e', program, uri],
-    { cwd: root, env: { ...process.env, NODE_EXTRA_CA_CERTS: platform.caPath } },
+    { cwd: root },
   );
   expect(stdout).toBe('42\n');
 });
 
 test('rows that were written are read, changed and deleted', async () => {
-  await using client = await connectClient(await newDatabase(), { caPath: platform.caPath });
+  await using client = await connectClient(await newDatabase());
   await client.query('create table notes (id int primary key, text text)');
   await client.query(`insert into notes values (1, 'one'), (2, 'two')`);
   await client.query(`update notes set text = 'three' where id = 2`);
@@ -59,7 +59,7 @@ test('tenants are apart: the password of one does not open the other', async () 
   const [one, other] = [new URL(await newDatabase()), new URL(await newDatabase())];
   const mixed = new URL(other);
   mixed.password = one.password;
-  await expect(connectClient(mixed.href, { caPath: platform.caPath })).rejects.toMatchObject({
+  await expect(connectClient(mixed.href)).rejects.toMatchObject({
     code: '28P01',
   });
 });
@@ -67,10 +67,10 @@ test('tenants are apart: the password of one does not open the other', async () 
 test('a deleted project refuses connections and is gone from the list', async () => {
   const created = await platform.createProject();
   const uri = created.connection_uris[0]!.connection_uri;
-  await (await connectClient(uri, { caPath: platform.caPath })).end();
+  await (await connectClient(uri)).end();
   expect((await platform.api('DELETE', `/projects/${created.project.id}`)).status).toBe(200);
   expect((await platform.api('GET', `/projects/${created.project.id}`)).status).toBe(404);
-  await expect(connectClient(uri, { caPath: platform.caPath })).rejects.toThrow();
+  await expect(connectClient(uri)).rejects.toThrow();
 });
 
 describe.skipIf(!hasPsql)('psql', () => {
@@ -82,8 +82,8 @@ describe.skipIf(!hasPsql)('psql', () => {
   test('verifies certificate and name with ca.crt', async () => {
     const uri = (await newDatabase()).replace('sslmode=require', 'sslmode=verify-full');
     expect(uri).toContain('sslmode=verify-full');
-    const trusting = withParameter(uri, 'sslrootcert', platform.caPath);
-    expect(await psql(trusting, 'select 1')).toMatchObject({ code: 0, stdout: '1' });
+    expect(new URL(uri).searchParams.get('sslrootcert')).toBe(platform.caPath);
+    expect(await psql(uri, 'select 1')).toMatchObject({ code: 0, stdout: '1' });
   });
 
   test('insists on channel binding', async () => {

@@ -22,7 +22,7 @@ test('an idle compute leaves no process and wakes in the next connection, with i
   const created = await platform.createProject(restless);
   const uri = created.connection_uris[0]!.connection_uri;
   {
-    await using client = await connectClient(uri, { caPath: platform.caPath });
+    await using client = await connectClient(uri);
     await client.query('create table kept as select 7 as value');
   }
   await untilAsleep();
@@ -34,7 +34,7 @@ test('an idle compute leaves no process and wakes in the next connection, with i
     what: 'the API to say idle',
     timeoutMs: 10_000,
   });
-  await using client = await connectClient(uri, { caPath: platform.caPath });
+  await using client = await connectClient(uri);
   expect((await client.query('select value from kept')).rows).toEqual([{ value: 7 }]);
   await waitUntil(async () => (await state()) === 'active', {
     what: 'the API to say active',
@@ -45,12 +45,12 @@ test('an idle compute leaves no process and wakes in the next connection, with i
 test('fifty clients that connect at once wake one Postgres', async () => {
   const created = await platform.createProject(restless);
   const uri = created.connection_uris[0]!.connection_uri;
-  await (await connectClient(uri, { caPath: platform.caPath })).end();
+  await (await connectClient(uri)).end();
   await platform.settle(created.project.id);
   await untilAsleep();
   const starts = await Promise.all(
     Array.from({ length: 50 }, async () => {
-      await using client = await connectClient(uri, { caPath: platform.caPath });
+      await using client = await connectClient(uri);
       const { rows } = await client.query<{ at: string }>(
         'select pg_postmaster_start_time()::text as at',
       );
@@ -63,13 +63,11 @@ test('fifty clients that connect at once wake one Postgres', async () => {
 test('an open transaction keeps its compute awake', async () => {
   const created = await platform.createProject(restless);
   const uri = created.connection_uris[0]!.connection_uri;
-  await using client = await connectClient(uri, { caPath: platform.caPath });
+  await using client = await connectClient(uri);
   await client.query('begin');
   const before = await client.query('select pg_postmaster_start_time() as at');
   const other = await platform.createProject(restless);
-  await (
-    await connectClient(other.connection_uris[0]!.connection_uri, { caPath: platform.caPath })
-  ).end();
+  await (await connectClient(other.connection_uris[0]!.connection_uri)).end();
   // The other one, opened later, falls asleep: by then this one could have, too.
   const otherPath = `/projects/${other.project.id}/endpoints/${other.endpoints[0]!.id}`;
   await waitUntil(

@@ -28,9 +28,7 @@ async function failedStart(platform: Platform): Promise<{ code: number | null; s
 test.each(['SIGTERM', 'SIGINT'] as const)('%s stops everything within seconds', async (signal) => {
   await using platform = await startPlatform();
   const created = await platform.createProject();
-  await using client = await connectClient(created.connection_uris[0]!.connection_uri, {
-    caPath: platform.caPath,
-  });
+  await using client = await connectClient(created.connection_uris[0]!.connection_uri);
   await client.query('select 1');
   const begin = performance.now();
   expect(await platform.stop(signal)).toBe(0);
@@ -58,14 +56,14 @@ test('data and keys outlive a stop and a start', async () => {
   const created = await platform.createProject();
   const uri = created.connection_uris[0]!.connection_uri;
   {
-    await using client = await connectClient(uri, { caPath: platform.caPath });
+    await using client = await connectClient(uri);
     await client.query('create table kept as select 7 as value');
   }
   const key = platform.adminKey;
   expect(await platform.stop()).toBe(0);
   await platform.start();
   expect(platform.adminKey).toBe(key);
-  await using client = await connectClient(uri, { caPath: platform.caPath });
+  await using client = await connectClient(uri);
   expect((await client.query('select value from kept')).rows).toEqual([{ value: 7 }]);
 });
 
@@ -129,8 +127,6 @@ test.runIf(othersMayRun)('an ordinary user runs everything', async () => {
   });
   expect(platform.output.stdout).toContain('volume copy');
   const created = await platform.createProject();
-  await using client = await connectClient(created.connection_uris[0]!.connection_uri, {
-    caPath: platform.caPath,
-  });
+  await using client = await connectClient(created.connection_uris[0]!.connection_uri);
   expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
 });

@@ -70,6 +70,7 @@ async function describeInstallation(): Promise<Installation> {
     pgPort: config.PGFLEET_PG_PORT,
     minSuspendTimeoutSeconds: config.PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS,
     resolvableRegionIds: await findResolvableRegions({ regionIds, domain }),
+    ...(config.PGFLEET_CA_FILE ? { caFile: config.PGFLEET_CA_FILE } : {}),
   };
 }
 

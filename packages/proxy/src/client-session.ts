@@ -239,8 +239,18 @@ export class ClientSession {
 const isProtocolExtension = (name: string) => name.startsWith('_pq_.');
 
 /** What the client asked for, less what was meant for the proxy. */
+/** Of connection strings: drivers that do not know them send them on, and Postgres would refuse. */
+const clientSettings: ReadonlySet<string> = new Set([
+  'channel_binding',
+  'sslmode',
+  'sslnegotiation',
+  'sslrootcert',
+]);
+
 function upstreamParameters(given: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const options = postgresOptions(given.get('options') ?? '');
-  const kept = [...given].filter(([name]) => name !== 'options' && !isProtocolExtension(name));
+  const kept = [...given].filter(
+    ([name]) => name !== 'options' && !isProtocolExtension(name) && !clientSettings.has(name),
+  );
   return new Map(options === '' ? kept : [...kept, ['options', options]]);
 }

@@ -8,6 +8,7 @@ import {
   cancelRequest,
   createScramVerifier,
   FrameSplitter,
+  frontend,
   serverLimits,
   sslRequest,
   startupMessage,
@@ -153,6 +154,18 @@ describe('a client reaches its endpoint', () => {
       step: 'sasl',
       mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'],
     });
+    socket.destroy();
+  });
+
+  test('with a driver that sends on what its connection string said of TLS', async () => {
+    const socket = directTls('localhost');
+    const parameters = { user: 'alice', database: 'neondb', sslrootcert: '/ca.crt' };
+    socket.write(startupMessage(Object.entries(parameters)));
+    await once(socket, 'data');
+    const text = `endpoint=${endpointId};${password}`;
+    socket.write(frontend.passwordMessage.encode({ password: text }));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(backend.authentication.decode(answer.subarray(5, 9))).toEqual({ step: 'ok' });
     socket.destroy();
   });
 
@@ -478,10 +491,10 @@ test('client hang-ups and refusals are no reason for anybody to look', async () 
   expect(proxy.logLines.filter(({ level }) => level !== 'info')).toEqual([]);
 });
 
-function directTls(): Socket {
+function directTls(servername = hostName): Socket {
   return connectTls({
     port: proxy.port,
-    servername: hostName,
+    servername,
     ca: readFileSync(proxy.caPath),
     checkServerIdentity: () => undefined,
     ALPNProtocols: ['postgresql'],

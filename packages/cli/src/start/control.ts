@@ -27,6 +27,8 @@ export function controlService(context: StartContext, databaseUrl: () => string)
             PGFLEET_DATABASE_URL: databaseUrl(),
             PGFLEET_REGIONS: config.regions.join(','),
             PGFLEET_ADMIN_KEY_FILE: paths.adminKey,
+            // With a configured certificate, clients trust whoever signed that.
+            ...(config.certificate ? {} : { PGFLEET_CA_FILE: paths.caCertificate }),
             PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS: String(config.minSuspendTimeoutSeconds),
           },
         },

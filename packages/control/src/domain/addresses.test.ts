@@ -39,6 +39,11 @@ test('a URI names the bare domain and carries the endpoint where the host does n
   );
 });
 
+test('a URI names the authority to trust where it is a local one', () => {
+  const uri = connectionUri(target, { ...installation, caFile: '/var/lib/my data/ca.crt' });
+  expect(uri).toMatch(/[?]sslmode=require&sslrootcert=[/]var[/]lib[/]my%20data[/]ca[.]crt$/);
+});
+
 test('the standard port is left out', () => {
   expect(connectionUri(target, { ...installation, pgPort: 5432 })).toContain('example.com/neondb');
 });

@@ -25,7 +25,8 @@ export interface ConnectionTarget {
 
 /**
  * A connection URI that works as printed on this machine: where the endpoint's host does not
- * resolve, the URI names the bare domain and carries the endpoint in its `options`.
+ * resolve, the URI names the bare domain and carries the endpoint in its `options`; where no public
+ * authority vouches for the server, it says which file does, for drivers that insist on one.
  */
 export function connectionUri(target: ConnectionTarget, installation: Installation): string {
   const resolves = installation.resolvableRegionIds.has(target.regionId);
@@ -34,7 +35,12 @@ export function connectionUri(target: ConnectionTarget, installation: Installati
   const user = `${encodeURIComponent(target.role)}:${encodeURIComponent(target.password)}`;
   const options = resolves ? '' : `&options=endpoint%3D${endpointLabel(target)}`;
   const database = encodeURIComponent(target.database);
-  return `postgresql://${user}@${host}${port}/${database}?sslmode=require${options}`;
+  const trust = installation.caFile ? `&sslrootcert=${encodePath(installation.caFile)}` : '';
+  return `postgresql://${user}@${host}${port}/${database}?sslmode=require${options}${trust}`;
+}
+
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 function endpointLabel(endpoint: { readonly id: EndpointId; readonly isPooled?: boolean }): string {

@@ -11,4 +11,6 @@ export interface Installation {
   readonly minSuspendTimeoutSeconds: number;
   /** Regions whose endpoint hosts resolve on this machine, so that URIs may name them. */
   readonly resolvableRegionIds: ReadonlySet<string>;
+  /** The local authority's certificate, where the proxies' certificate is signed by it. */
+  readonly caFile?: string;
 }
