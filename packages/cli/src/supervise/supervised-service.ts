@@ -12,6 +12,12 @@ export interface SupervisedServiceOptions {
   readonly onGiveUp: (error: StartError) => void;
 }
 
+interface Death {
+  readonly death: string;
+  /** What made the start fail, for the log. */
+  readonly err?: unknown;
+}
+
 /** Keeps one service running: started again, with growing pauses, until it is stopped. */
 export class SupervisedService {
   readonly name: string;
@@ -53,13 +59,15 @@ export class SupervisedService {
   async #keepRunning(onServing: () => void): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
-      const death = await this.#runOnce(onServing);
+      const { death, err } = await this.#runOnce(onServing);
       if (signal.aborted) return;
       const verdict = this.#policy.died(performance.now());
+      const details = { service: this.name, death, ...(err ? { err } : {}) };
       if (verdict.kind === 'give-up') {
+        this.#options.log.error(details, 'service died too often');
         throw this.#giveUp(verdict.deaths, death);
       }
-      this.#options.log.warn({ service: this.name, death }, 'service died and is started again');
+      this.#options.log.warn(details, 'service died and is started again');
       await sleep(verdict.afterMs, signal).catch(() => undefined);
       if (signal.aborted) return;
     }
@@ -70,16 +78,16 @@ export class SupervisedService {
     return new StartError(`${this.name} died ${deaths} times (${death}): see ${logPath}`);
   }
 
-  async #runOnce(onServing: () => void): Promise<string> {
+  async #runOnce(onServing: () => void): Promise<Death> {
     const { service, log } = this.#options;
     try {
       this.#running = await service.start(this.#stopping.signal);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return { death: error instanceof Error ? error.message : String(error), err: error };
     }
     this.#policy.served();
     log.info({ service: this.name }, 'service is ready');
     onServing();
-    return await this.#running.exited;
+    return { death: await this.#running.exited };
   }
 }
