@@ -35,3 +35,24 @@ test('a child that inherits the descriptor keeps the lock, and kill -9 frees it'
   child.kill('SIGKILL');
   await waitUntil(() => !isLocked(path), { what: 'the lock to be free', timeoutMs: 5000 });
 });
+
+test('whoever only looks whether it is held does not keep it from a taker', async () => {
+  const path = join(directory, 'lock');
+  FileLock.tryAcquire(path)?.release();
+  const looking = `
+    const flock = require('koffi').load(null).func('int flock(int, int)');
+    const fd = require('node:fs').openSync(process.argv[1]);
+    console.log('looking');
+    for (;;) { flock(fd, 1 | 4); flock(fd, 8); }`;
+  const child = spawn(process.execPath, ['-e', looking, path], { cwd: import.meta.dirname });
+  try {
+    await once(child.stdout, 'data');
+    for (let taken = 0; taken < 2000; taken++) {
+      const lock = FileLock.tryAcquire(path);
+      expect(lock).toBeDefined();
+      lock?.release();
+    }
+  } finally {
+    child.kill('SIGKILL');
+  }
+});

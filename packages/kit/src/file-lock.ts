@@ -6,6 +6,9 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
+// The system may stop who only looks in the middle of it; whoever keeps the lock is told from that
+// at once.
+const PROBE_MS = 50;
 
 type Flock = (fd: number, operation: number) => number;
 let flockCall: Flock | undefined;
@@ -34,7 +37,13 @@ export class FileLock implements Disposable {
    */
   static tryAcquire(path: string): FileLock | undefined {
     const fd = openSync(path, 'a', 0o600);
-    if (tryFlock(fd, LOCK_EX | LOCK_NB, path)) return new FileLock(path, fd);
+    const end = performance.now() + PROBE_MS;
+    while (performance.now() < end) {
+      if (tryFlock(fd, LOCK_EX | LOCK_NB, path)) return new FileLock(path, fd);
+      if (!tryFlock(fd, LOCK_SH | LOCK_NB, path)) break;
+      // Only isLocked looks that way, elsewhere and for microseconds: a probe is no holder.
+      tryFlock(fd, LOCK_UN, path);
+    }
     closeSync(fd);
     return undefined;
   }
