@@ -19,12 +19,28 @@ export const ADMIN_ROLE = 'cloud_admin';
 const DEFAULT_TIMEOUT_MS = 30_000;
 const INVALID_PASSWORD = '28P01';
 
-/** A connection as `cloud_admin` over the instance's Unix socket. */
+// Said at login, where it counts more than the endpoint's own settings and those of a database:
+// what these ask for must neither hinder pgfleet nor lend a tenant's functions its rights.
+const SESSION_SETTINGS = Object.entries({
+  search_path: 'pg_catalog',
+  statement_timeout: 0,
+  lock_timeout: 0,
+  idle_session_timeout: 0,
+  default_transaction_read_only: 'off',
+})
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ');
+
+/**
+ * A connection as `cloud_admin` over the instance's Unix socket. It may be shared: statements are
+ * run one after the other.
+ */
 export class AdminConnection implements AsyncDisposable {
   /** The secret that was right. */
   readonly secret: string;
   readonly #client: Client;
   #failure: Error | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(client: Client, secret: string) {
     this.#client = client;
@@ -58,6 +74,7 @@ export class AdminConnection implements AsyncDisposable {
       password: secret,
       database: options.database ?? 'postgres',
       application_name: 'pgfleet',
+      options: SESSION_SETTINGS,
       query_timeout: timeoutMs,
     });
     const connection = new AdminConnection(client, secret);
@@ -84,15 +101,13 @@ export class AdminConnection implements AsyncDisposable {
     sql: string,
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
-    this.#assertOpen();
-    const { rows } = await this.#client.query<Row>(sql, [...values]);
+    const { rows } = await this.#inTurn(() => this.#client.query<Row>(sql, [...values]));
     return rows;
   }
 
   /** Runs several statements in one round trip and one transaction; the rows of the last one. */
   async script<Row extends QueryResultRow>(statements: readonly string[]): Promise<Row[]> {
-    this.#assertOpen();
-    const answer: unknown = await this.#client.query(statements.join(';\n'));
+    const answer: unknown = await this.#inTurn(() => this.#client.query(statements.join(';\n')));
     const results = (Array.isArray(answer) ? answer : [answer]) as QueryResult<Row>[];
     return results.at(-1)?.rows ?? [];
   }
@@ -101,8 +116,14 @@ export class AdminConnection implements AsyncDisposable {
     await this.#client.end();
   }
 
-  #assertOpen(): void {
-    if (this.#failure) throw this.#failure;
+  // The driver's timeout for a statement begins when it is handed over, not when it is sent.
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => {
+      if (this.#failure) throw this.#failure;
+      return work();
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 }
 

@@ -29,9 +29,12 @@ export async function adoptInstance(
   record?: InstanceRecord,
   signal?: AbortSignal,
 ): Promise<Instance | undefined> {
+  if (isOf(place, record)) {
+    return Instance.attach({ ...placeOf(place), postmaster: record.postmaster });
+  }
   const end = performance.now() + SEARCH_TIMEOUT_MS;
   while (isLocked(place.lockPath)) {
-    const postmaster = findRunning(place.lockPath, record);
+    const postmaster = findRunning(place.lockPath);
     if (postmaster) return Instance.attach({ ...placeOf(place), postmaster });
     const overdueMs = performance.now() - end;
     if (overdueMs > 0) findLockHolders(place.lockPath).forEach(killProcess);
@@ -43,11 +46,16 @@ export async function adoptInstance(
   return undefined;
 }
 
-function findRunning(
-  lockPath: string,
+// Alive is alive, whatever the lock says: code of a tenant that got into the server shares the open
+// file with it, and so can unlock it.
+function isOf(
+  { lockPath }: InstancePlace,
   record: InstanceRecord | undefined,
-): ProcessIdentity | undefined {
-  if (record?.lockPath === lockPath && isSameProcess(record.postmaster)) return record.postmaster;
+): record is InstanceRecord {
+  return record?.lockPath === lockPath && isSameProcess(record.postmaster);
+}
+
+function findRunning(lockPath: string): ProcessIdentity | undefined {
   const holders = findLockHolders(lockPath);
   for (const pid of findOrphanedBackends(holders)) killProcess(pid);
   const pid = findPostmasterAmong(holders);

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ComputeError } from './compute-error.ts';
+import { readDataFile } from './read-data-file.ts';
 
 // DBState in src/include/catalog/pg_control.h, in its order.
 const clusterStates = [
@@ -26,6 +26,8 @@ export interface ControlFile {
 }
 
 // pg_control_version: 1300 for Postgres 13 to 16, then 1700 and 1800.
+// Up to and with the timeline number.
+const FIRST_FIELDS_BYTES = 52;
 const KNOWN_VERSIONS: readonly number[] = [1300, 1700, 1800];
 
 /**
@@ -37,9 +39,10 @@ const KNOWN_VERSIONS: readonly number[] = [1300, 1700, 1800];
  * @throws ComputeError `installation_unusable` when the file is of another version.
  */
 export function readControlFile(dataDirectory: string): ControlFile {
-  const bytes = readFileSync(join(dataDirectory, 'global', 'pg_control'));
-  const state = clusterStates[bytes.readUInt32LE(16)];
-  if (!KNOWN_VERSIONS.includes(bytes.readUInt32LE(8)) || state === undefined) {
+  const bytes = readDataFile(join(dataDirectory, 'global', 'pg_control'), FIRST_FIELDS_BYTES);
+  const isComplete = bytes.length === FIRST_FIELDS_BYTES;
+  const state = isComplete ? clusterStates[bytes.readUInt32LE(16)] : undefined;
+  if (state === undefined || !KNOWN_VERSIONS.includes(bytes.readUInt32LE(8))) {
     throw new ComputeError('installation_unusable', 'the control file is of an unknown version');
   }
   return {

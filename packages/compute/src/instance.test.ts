@@ -47,14 +47,14 @@ describe.each([17, 18])('an instance of Postgres %i', (major) => {
     const first = await fixture.start(place);
     {
       await using admin = await fixture.connect(place);
-      await admin.script(['CREATE TABLE kept AS SELECT 42 AS answer']);
+      await admin.script(['CREATE TABLE public.kept AS SELECT 42 AS answer']);
     }
     process.kill(first.record.postmaster.pid, 'SIGKILL');
     await expect(first.exited).resolves.toEqual({ clean: false });
     expect(readFileSync(join(place.dataDirectory, 'postmaster.pid'), 'utf8')).toContain('ready');
     const second = await fixture.start(place);
     await using admin = await fixture.connect(place);
-    expect(await admin.query('SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+    expect(await admin.query('SELECT answer FROM public.kept')).toEqual([{ answer: 42 }]);
     await admin[Symbol.asyncDispose]();
     await second.stop();
   });
@@ -125,6 +125,24 @@ describe.each([17, 18])('an instance of Postgres %i', (major) => {
     process.kill(record.postmaster.pid, 'SIGKILL');
     await expect(adopted.exited).resolves.toEqual({ clean: false });
     await expect(adoptInstance(place, record)).resolves.toBeUndefined();
+  });
+
+  test('is adopted by its record even when code inside it has given up its lock', async () => {
+    const place = await fixture.clone();
+    const lock = FileLock.tryAcquire(place.lockPath)!;
+    const { view, sandbox, owner } = fixture;
+    const { record } = await startInstance({
+      ...place,
+      ...(owner && { owner }),
+      view,
+      sandbox,
+      lock,
+      settings: settingsFor({ major, minCu: 0.25, maxCu: 0.25 }),
+    });
+    lock.release({ unlock: true });
+    expect(isLocked(place.lockPath)).toBe(false);
+    const adopted = (await adoptInstance(place, record))!;
+    await expect(adopted.stop()).resolves.toEqual({ clean: true });
   });
 
   test('is found by its lock when the record is missing or of another life', async () => {

@@ -1,17 +1,20 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
+import { readDataFile } from './read-data-file.ts';
 
 /** What the postmaster says of itself in `postmaster.pid` (src/include/utils/pidfile.h). */
 export type PostmasterStatus = 'starting' | 'stopping' | 'ready' | 'standby';
 
 const STATUS_LINE = 7;
+// Two paths and six short lines.
+const MAX_BYTES = 9_000;
 
 /** Reads the postmaster's status; `undefined` while there is no complete file. */
 export function readPostmasterStatus(dataDirectory: string): PostmasterStatus | undefined {
   try {
-    const file = readFileSync(join(dataDirectory, 'postmaster.pid'), 'latin1');
-    return file.split('\n')[STATUS_LINE]?.trim() as PostmasterStatus | undefined;
+    const file = readDataFile(join(dataDirectory, 'postmaster.pid'), MAX_BYTES);
+    return file.toString('latin1').split('\n')[STATUS_LINE]?.trim() as PostmasterStatus | undefined;
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -39,6 +39,24 @@ test("a tenant's settings replace defaults but nothing that pgfleet relies on", 
   });
 });
 
+test("a tenant's settings have no second spelling that gets around that", () => {
+  const tenant = {
+    fsync: 'on',
+    FSYNC: 'off',
+    'Archive-Mode': 'off',
+    UNIX_SOCKET_DIRECTORIES: '/tmp',
+    'max-connections': '9',
+    'work_mem=1GB -c fsync': 'off',
+    hba_file: '/data/base/1/x',
+    log_statement: 'all',
+    '': 'x',
+    'My.Setting': 'kept',
+  };
+  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, archive: true, tenant });
+  const plain = settingsFor({ major: 17, minCu: 1, maxCu: 1, archive: true });
+  expect(settings).toEqual({ ...plain, 'my.setting': 'kept' });
+});
+
 test("the host's own settings win over everything", () => {
   const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, override: { fsync: 'off' } });
   expect(settings['fsync']).toBe('off');

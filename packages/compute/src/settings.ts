@@ -24,6 +24,10 @@ const CU_MEMORY_BYTES = 4096 * MEBIBYTE;
 const CONNECTIONS_PER_CU = 419.65;
 const MAX_CONNECTIONS = 4000;
 const MIN_CONNECTIONS = 100;
+// What would lock pgfleet out, take the server elsewhere, or fill the host's log; and whatever is no
+// name at all, since a name ends at the first `=`.
+const RESERVED =
+  /^(log_|debug_|trace_|unix_socket_|ssl|.*_file$|.*_director(y|ies)$|.*_command$|reserved_connections$|transaction_timeout$|authentication_timeout$|.*[^a-z0-9_.]|$)/;
 
 /** What every instance runs with, whatever its size: pgfleet's own database as well. */
 export const baseSettings: PostgresSettings = {
@@ -59,7 +63,7 @@ export function settingsFor(size: InstanceSize): PostgresSettings {
     ...(canNoticeLostClients(size.major) ? { client_connection_check_interval: '60s' } : {}),
     ...memorySettings(size),
     ...(size.major >= 18 && size.maxCu < 2 ? { io_method: 'sync' } : {}),
-    ...size.tenant,
+    ...tenantSettings(size.tenant),
     ...baseSettings,
     max_connections: String(maxConnectionsFor(size)),
     superuser_reserved_connections: '7',
@@ -82,6 +86,17 @@ export function maxConnectionsFor({ minCu, maxCu }: ComputeUnits): number {
   const cu = Math.min(maxCu, 8 * minCu);
   if (cu >= 9) return MAX_CONNECTIONS;
   return Math.max(MIN_CONNECTIONS, Math.floor(cu * CONNECTIONS_PER_CU));
+}
+
+// Postgres takes `FSYNC` and `f-sync` for names as well as it takes `fsync`, and the last one given
+// counts; so there must be one spelling for pgfleet's own to replace the tenant's.
+function tenantSettings(settings: PostgresSettings = {}): PostgresSettings {
+  const named = Object.entries(settings).map(([name, value]) => [canonicalName(name), value]);
+  return Object.fromEntries(named.filter(([name]) => !RESERVED.test(name!)));
+}
+
+function canonicalName(name: string): string {
+  return name.toLowerCase().replaceAll('-', '_');
 }
 
 // Without it a backend of a client that is gone goes on; older servers can do it on Linux only.

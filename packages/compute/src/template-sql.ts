@@ -12,6 +12,9 @@ export function clusterStatements(major: number): readonly string[] {
     'GRANT pg_monitor, pg_signal_backend TO neon_superuser WITH ADMIN OPTION',
     ...(major >= 16 ? ['GRANT pg_create_subscription TO neon_superuser'] : []),
     `CREATE ROLE ${TEMPLATE_ROLE} ${API_ROLE_ATTRIBUTES}`,
+    // The log lies on the host's disk, and RAISE LOG is open to everybody. What is said at the
+    // start and end of Postgres, outside of sessions, still gets there.
+    'ALTER ROLE ALL SET log_min_messages = fatal',
   ];
 }
 

@@ -8,6 +8,7 @@ import { applySpec } from './apply-spec.ts';
 import { readControlFile } from './control-file.ts';
 import { findInstallations } from './installation.ts';
 import { Fixture } from './fixture.ts';
+import { logBytes } from './log-file.ts';
 import type { InstancePlace } from './instance.ts';
 import { readActivity } from './read-activity.ts';
 import { readVerifiers } from './read-verifiers.ts';
@@ -17,7 +18,7 @@ const majors = (await findInstallations()).map(({ major }) => major);
 
 describe.each(majors)('a clone of the template of Postgres %i', (major) => {
   let fixture: Fixture;
-  let place: InstancePlace;
+  let place: InstancePlace & { readonly logFile: string };
   beforeAll(async () => {
     fixture = await Fixture.open(major);
     const clone = await fixture.clone();
@@ -167,6 +168,33 @@ describe.each(majors)('a clone of the template of Postgres %i', (major) => {
       });
     },
   );
+
+  test('keeps what a tenant raises out of the log, which lies on the disk of the host', async () => {
+    const before = logBytes(place.logFile);
+    await asTenant({ user: 'app_owner', database: 'app' }, async (client) => {
+      await client.query(`DO $$BEGIN RAISE LOG '%', repeat('x', 100000); END$$`);
+      await client.query('SET debug_print_plan = on');
+      await client.query('SELECT 1');
+      await expect(client.query('SET log_min_messages = log')).rejects.toThrow('permission denied');
+    });
+    expect(logBytes(place.logFile)).toBe(before);
+  });
+
+  test("is asked by pgfleet under pgfleet's own settings, one question after the other", async () => {
+    await using admin = await fixture.connect(place);
+    await admin.script([`ALTER DATABASE app SET statement_timeout = 1`]);
+    await using here = await fixture.connect(place, { database: 'app' });
+    const names = ['search_path', 'statement_timeout', 'default_transaction_read_only'];
+    const values = names.map((name) => here.query<Record<string, string>>(`SHOW ${name}`));
+    expect(Object.assign({}, ...(await Promise.all(values)).flat())).toEqual({
+      search_path: 'pg_catalog',
+      statement_timeout: '0',
+      default_transaction_read_only: 'off',
+    });
+    await expect(here.query('SELECT nonsense')).rejects.toThrow('nonsense');
+    expect(await here.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await admin.script([`ALTER DATABASE app RESET statement_timeout`]);
+  });
 
   test("counts what tenants do, and not pgfleet's own connections", async () => {
     await using admin = await fixture.connect(place);
