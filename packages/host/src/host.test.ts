@@ -213,6 +213,21 @@ describe('an idle compute', () => {
     expect((await host.endpoint(endpointId)).bytesOut).toBeGreaterThan(100);
   });
 
+  test('is not suspended under a client that has just been told where it is', async () => {
+    const { endpointId } = await startTenant(host, { suspendTimeoutSeconds: 1 });
+    const end = performance.now() + 2500;
+    let restarts = 0;
+    await waitUntil(
+      async () => {
+        if ((await host.start(endpointId)).started) restarts += 1;
+        return performance.now() > end;
+      },
+      { what: 'the time of the arrivals', timeoutMs: 5000, intervalMs: 300 },
+    );
+    expect(restarts).toBe(0);
+    await untilIdle(endpointId);
+  });
+
   test('whose timeout is shortened is suspended by the new one', async () => {
     const { endpointId, endpoint } = await startTenant(host, { suspendTimeoutSeconds: 3600 });
     await host.putEndpoint({ ...endpoint, suspendTimeoutSeconds: 1, generation: 2 });
@@ -243,6 +258,20 @@ describe('a login', () => {
       allowedIps: ['10.0.0.0/8'],
       socketPath: null,
     });
+  });
+
+  test('is answered in the end, however often the compute is suspended meanwhile', async () => {
+    const { endpointId } = await startTenant(host);
+    const end = performance.now() + 4000;
+    const busy = () => performance.now() < end;
+    const repeat = async (work: () => Promise<unknown>) => {
+      while (busy()) await work();
+    };
+    await Promise.all([
+      ...Array.from({ length: 4 }, () => repeat(() => host.suspend(endpointId))),
+      ...Array.from({ length: 4 }, () => repeat(() => host.start(endpointId))),
+      ...Array.from({ length: 8 }, () => repeat(() => loginOf(endpointId))),
+    ]);
   });
 
   test('waits for an endpoint that is still being made', async () => {

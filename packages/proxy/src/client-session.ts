@@ -113,7 +113,6 @@ export class ClientSession {
     this.#client.socket.write(backend.authentication.encode({ step: 'ok' }));
     const upstream = await wake({
       ...account,
-      socketPath: account.login.socketPath,
       parameters: upstreamParameters(startup.parameters),
       timeoutMs: this.#context.wakeTimeoutMs,
       signal: this.#stopped.signal,

@@ -296,6 +296,11 @@ describe('a sleeping endpoint', () => {
     expect(proxy.fleet.starts).toBe(1);
   });
 
+  test('is asked for even if it runs, so that its host expects the client', async () => {
+    expect((await psql(secureHost(), 'select 1')).stdout).toBe('1');
+    expect(proxy.fleet.starts).toBe(1);
+  });
+
   test('is not woken by somebody without the password', async () => {
     endpoint.socketPath = null;
     await psql({ ...secureHost(), password: 'wrong' }, 'select 1');

@@ -2,6 +2,9 @@
  * From an authenticated client to a session at its compute: start the compute where none runs,
  * and start it again where it vanished between the answer and the login. Bounded in time; a
  * failure is told to the client, and its next attempt begins anew.
+ *
+ * A compute that runs is asked for as well: its host then knows that somebody comes, and does not
+ * suspend it at the end of its idle time under a client that is just being let in.
  */
 import { type EndpointId, type HostClient, PgfleetError } from '@pgfleet/contract';
 import { RpcUnreachableError, sleep } from '@pgfleet/kit';
@@ -10,8 +13,6 @@ import { loginUpstream, type Upstream, UpstreamGoneError, type UpstreamLogin } f
 export type WakeOptions = UpstreamLogin & {
   readonly endpointId: EndpointId;
   readonly host: HostClient;
-  /** Where the compute was said to listen; null when it does not run. */
-  readonly socketPath: string | null;
   readonly timeoutMs: number;
 };
 
@@ -22,16 +23,13 @@ const longestPauseMs = 500;
 export async function wake(options: WakeOptions): Promise<Upstream> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([options.signal, deadline]);
-  let { socketPath } = options;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
-      socketPath ??= await start(options, signal);
-      return await loginUpstream(socketPath, { ...options, signal });
+      return await loginUpstream(await start(options, signal), { ...options, signal });
     } catch (error) {
       options.signal.throwIfAborted();
       if (deadline.aborted) throw new PgfleetError('compute_start_timeout', { cause: error });
       if (!isWorthAnotherTry(error)) throw error;
-      socketPath = null;
       await pause(pauseMs, signal);
     }
   }

@@ -12,7 +12,9 @@ export interface VerifierSources {
   readonly layout: HostLayout;
 }
 
-const MAX_ROUNDS = 10;
+// Less than the contract's client waits. Only a compute that is suspended again and again while it
+// is being asked makes this take longer than one start.
+const TIMEOUT_MS = 50_000;
 // A backend that crashed makes Postgres restart all of them, which takes a moment.
 const ASKING = { attempts: 6, baseMs: 100, capMs: 1000 } as const;
 
@@ -26,7 +28,8 @@ export async function currentVerifier(
   role: string,
   sources: VerifierSources,
 ): Promise<string | null> {
-  for (let round = 0; round < MAX_ROUNDS; round++) {
+  const end = performance.now() + TIMEOUT_MS;
+  while (performance.now() < end) {
     await endpoint.settle();
     const { running } = endpoint;
     if (running) {
@@ -39,7 +42,7 @@ export async function currentVerifier(
     if (endpoint.spec.disabled) return null;
     await endpoint.start();
   }
-  throw new PgfleetError('compute_start_failed');
+  throw new PgfleetError('compute_start_timeout');
 }
 
 // A compute that ended meanwhile has not answered; what it is now is looked at again.

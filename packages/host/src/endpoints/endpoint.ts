@@ -29,7 +29,6 @@ export interface EndpointParts extends ComputeParts {
 
 const LAUNCH_ATTEMPTS = 2;
 const LAUNCH_RETRY = { attempts: LAUNCH_ATTEMPTS, baseMs: 100, capMs: 100 } as const;
-const MAX_ROUNDS = 10;
 // One segment of WAL, and a little more.
 const START_NEEDS_BYTES = 20 * 1024 * 1024;
 
@@ -95,14 +94,15 @@ export class Endpoint {
   }
 
   /**
-   * Makes the compute run; callers that come meanwhile share one launch.
+   * Makes the compute run; callers that come meanwhile share one launch. One that runs is taken to
+   * be in use from now on, so that it is not suspended before its caller has got in.
    *
    * @throws PgfleetError `endpoint_disabled`, `compute_start_failed`, `compute_start_timeout`,
    * `timeline_not_found`, `timeline_locked`, `disk_full`, `unavailable` while the host stops.
    */
   async start(signal?: AbortSignal): Promise<StartResponse> {
     try {
-      return await withDeadline(() => this.#start(), {
+      return await withDeadline((deadline) => this.#start(deadline), {
         what: 'the compute to start',
         timeoutMs: this.#parts.startTimeoutMs,
         ...(signal && { signal }),
@@ -179,17 +179,21 @@ export class Endpoint {
     return seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000;
   }
 
-  async #start(): Promise<StartResponse> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
+  // Whoever has the compute suspended again and again meanwhile only makes this take longer.
+  async #start(deadline: AbortSignal): Promise<StartResponse> {
+    for (let started = false; ; started = true) {
       const { running } = this;
-      if (running) return { socketPath: running.socketPath, started: round > 0 };
+      if (running) {
+        this.#idleWatch.touch(0);
+        return { socketPath: running.socketPath, started };
+      }
+      deadline.throwIfAborted();
       this.#closing.signal.throwIfAborted();
       if (this.#spec.disabled) throw new PgfleetError('endpoint_disabled');
       const isStopping = this.#state === 'suspending';
       this.#apply('start');
       await (isStopping ? this.#settled.catch(ignore) : this.#settled);
     }
-    throw new PgfleetError('compute_start_failed');
   }
 
   #apply(event: ComputeEvent): void {
