@@ -267,11 +267,12 @@ describe('a login', () => {
     const repeat = async (work: () => Promise<unknown>) => {
       while (busy()) await work();
     };
-    await Promise.all([
+    const everybody = Promise.all([
       ...Array.from({ length: 4 }, () => repeat(() => host.suspend(endpointId))),
       ...Array.from({ length: 4 }, () => repeat(() => host.start(endpointId))),
       ...Array.from({ length: 8 }, () => repeat(() => loginOf(endpointId))),
     ]);
+    await expect(everybody).resolves.toHaveLength(16);
   });
 
   test('waits for an endpoint that is still being made', async () => {
