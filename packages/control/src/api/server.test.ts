@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text as streamText } from 'node:stream/consumers';
 import type { ApiKeyListItem, CreatedApiKey } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { sql } from 'kysely';
@@ -82,7 +84,10 @@ test.each([
   ['{"project":{"__proto__":{"name":"x"}}}', 'application/json', 201],
   [`{"project":{"deep":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`, 'application/json', 201],
   [`{"project":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 'application/json', 400],
-  ['project=1', 'application/x-www-form-urlencoded', 415],
+  ['{"project":{}}', 'application/x-www-form-urlencoded', 201],
+  ['project=1', 'application/x-www-form-urlencoded', 400],
+  ['{"project":{}}', 'text/plain;charset=UTF-8', 201],
+  ['<project/>', 'application/xml', 415],
   [JSON.stringify({ project: { name: 'x'.repeat(1024 * 1024) } }), 'application/json', 413],
 ])('a body like %.40s of type %s is answered with %i', async (payload, type, expected) => {
   await using control = await TestControl.open(postgres, { works: false });
@@ -94,6 +99,23 @@ test.each([
   const keys = Object.keys(body as object);
   expect(keys.includes('project') || keys.join() === 'code,message').toBe(true);
 });
+
+test.each([
+  ['GARBAGE\r\n\r\n', 400],
+  [`GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ['POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n', 400],
+])(
+  'what is no request, like %.20j, is answered with %i and the body of errors',
+  async (text, status) => {
+    await using control = await TestControl.open(postgres, { works: false });
+    const { port } = new URL(await control.api.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.end(text);
+    const [head, body] = (await streamText(socket)).split('\r\n\r\n');
+    expect(head).toContain(`HTTP/1.1 ${status} `);
+    expect(Object.keys(JSON.parse(body!) as object)).toEqual(['code', 'message']);
+  },
+);
 
 test('routes that are not there yet differ from those that never will', async () => {
   await using control = await TestControl.open(postgres, { works: false });

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { ApiContext } from './api-context.ts';
 import { authenticate } from './authenticate.ts';
+import { answerBrokenRequest } from './broken-request.ts';
 import { describeError } from './describe-error.ts';
 import { healthRoutes } from './health.ts';
 import { auditEntry } from './mutation.ts';
@@ -34,6 +35,7 @@ export function createApi(context: ApiContext): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     genReqId: requestId,
+    clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => {
       void (reply as FastifyReply).send(describeError(error, { request, reply, log }));
     },

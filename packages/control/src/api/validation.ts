@@ -52,11 +52,14 @@ function invalidRequest(place: string | undefined, problem: Problem | undefined)
   });
 }
 
-/** Makes a server take JSON bodies and no others. */
+/** What `curl -d` says of any body, and what clients say that know no better. */
+const looseTypes = ['application/x-www-form-urlencoded', 'text/plain'];
+
+/** Makes a server take JSON bodies and no others, also from clients that call them something else. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
-    'application/json',
+    ['application/json', ...looseTypes],
     { parseAs: 'string' },
     async (_request: FastifyRequest, body: string) => parseJson(body),
   );
