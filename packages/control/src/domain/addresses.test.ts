@@ -47,3 +47,17 @@ test('a URI names the authority to trust where it is a local one', () => {
 test('the standard port is left out', () => {
   expect(connectionUri(target, { ...installation, pgPort: 5432 })).toContain('example.com/neondb');
 });
+
+test.each(['a/b', 'a?b#c', 'x=y,z', '@:&;+$', '100%', '數 據', '%2F'])(
+  'a database called %s is found by drivers that decode the path',
+  (database) => {
+    const { pathname } = new URL(connectionUri({ ...target, database }, installation));
+    expect(decodeURIComponent(pathname.slice(1))).toBe(database);
+  },
+);
+
+test('a database is found by node-postgres, which leaves some characters encoded', () => {
+  const database = 'a/b=c,@:&;+$%2F';
+  const { pathname } = new URL(connectionUri({ ...target, database }, installation));
+  expect(decodeURI(pathname.slice(1))).toBe(database);
+});

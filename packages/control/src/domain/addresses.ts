@@ -34,7 +34,7 @@ export function connectionUri(target: ConnectionTarget, installation: Installati
   const port = installation.pgPort === 5432 ? '' : `:${installation.pgPort}`;
   const user = `${encodeURIComponent(target.role)}:${encodeURIComponent(target.password)}`;
   const options = resolves ? '' : `&options=endpoint%3D${endpointLabel(target)}`;
-  const database = encodeURIComponent(target.database);
+  const database = encodeDatabase(target.database);
   const trust = installation.caFile ? `&sslrootcert=${encodePath(installation.caFile)}` : '';
   return `postgresql://${user}@${host}${port}/${database}?sslmode=require${options}${trust}`;
 }
@@ -45,4 +45,10 @@ function encodePath(path: string): string {
 
 function endpointLabel(endpoint: { readonly id: EndpointId; readonly isPooled?: boolean }): string {
   return endpoint.isPooled ? `${endpoint.id}-pooler` : endpoint.id;
+}
+
+// Drivers decode a path differently: libpq whole, node-postgres but for the characters that
+// `encodeURI` leaves alone. So those stay as they are, where they do not end the path.
+function encodeDatabase(text: string): string {
+  return encodeURI(text).replaceAll('?', '%3F').replaceAll('#', '%23');
 }
