@@ -7,7 +7,7 @@ import type { Static } from 'typebox';
  */
 
 const textMap = Type.Record(Type.String(), Type.String());
-const amount = Type.Integer({ minimum: 0 });
+const amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 /** Compute units: 1 CU is 1 vCPU and 4 GiB. */
 export const ComputeUnits = Type.Number({ minimum: 0.25 });

@@ -1,6 +1,7 @@
 import type { EndpointSettings, EndpointUpdateRequest, OperationAction } from '@pgfleet/contract';
 import { changeComputeLimits, requireSuspendTimeout } from './compute-settings.ts';
 import type { Installation } from './installation.ts';
+import { requirePgSettings } from './pg-settings.ts';
 
 /** What of an endpoint a request can change, named as the columns are. */
 export interface ChangeableEndpoint {
@@ -36,6 +37,7 @@ export function changeEndpoint(
     request,
     'endpoint',
   );
+  requirePgSettings(request.settings?.pg_settings, 'endpoint.settings.pg_settings');
   const timeout = request.suspend_timeout_seconds ?? current.suspend_timeout_seconds;
   return {
     row: {

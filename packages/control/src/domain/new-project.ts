@@ -29,6 +29,7 @@ import type { Installation } from './installation.ts';
 import { invalidField } from './invalid-request.ts';
 import { newOperations } from './new-operation.ts';
 import type { NewOperation } from './new-operation.ts';
+import { requirePgSettings } from './pg-settings.ts';
 import { requireDatabaseName, requireRoleName } from './postgres-names.ts';
 import { changeProjectSettings, initialProjectSettings } from './project-settings.ts';
 
@@ -137,6 +138,7 @@ export function planEndpointDefaults(
 ): DefaultEndpointSettings {
   const field = 'project.default_endpoint_settings';
   const requested = request.default_endpoint_settings ?? {};
+  requirePgSettings(requested.pg_settings, `${field}.pg_settings`);
   const { minCu, maxCu } = changeComputeLimits(
     {
       minCu: current.autoscaling_limit_min_cu ?? defaultComputeLimits.minCu,
