@@ -105,6 +105,11 @@ export const errorCatalogue = {
     retryable: true,
     title: 'the disk of this host is full',
   }),
+  branch_not_created: entry(422, 'XX000', {
+    kind: 'user',
+    retryable: false,
+    title: 'the data of this branch could not be created',
+  }),
   postgres_version_missing: entry(422, '0A000', {
     kind: 'user',
     retryable: false,

@@ -151,6 +151,19 @@ test.each([
   expect(body.message).toContain(field);
 });
 
+test('a Postgres version that no host of the region has is refused, with those there are', async () => {
+  const payload = { project: { pg_version: 16 } };
+  const { status, body } = await control.call('POST', '/projects', { payload });
+  expect(status).toBe(422);
+  expect(body).toEqual({
+    code: '',
+    message: 'Postgres 16 is not installed in aws-us-east-2 (installed: 17, 18)',
+  });
+  const elsewhere = { project: { pg_version: 16, region_id: 'aws-eu-central-1' } };
+  const waiting = await control.call('POST', '/projects', { payload: elsewhere });
+  expect(waiting.status).toBe(201);
+});
+
 test('text that Postgres cannot store is refused, wherever it stands', async () => {
   const names = ['a\u0000b', '\ud800'];
   for (const name of names) {

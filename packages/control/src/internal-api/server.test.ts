@@ -1,3 +1,4 @@
+import { PgfleetError } from '@pgfleet/contract';
 import type { EndpointStatus, HostReport } from '@pgfleet/contract';
 import type { Endpoint } from '@pgfleet/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -116,4 +117,23 @@ test('a route says where an endpoint lives and whether it is still being made', 
   const unknown = '/internal/v1/endpoints/ep-none/route';
   const { body, statusCode } = await control.internalApi.inject({ url: unknown, headers });
   expect([statusCode, JSON.parse(body)]).toMatchObject([404, { code: 'endpoint_not_found' }]);
+});
+
+test('whoever asks for the route to a branch that could not be made is told why', async () => {
+  await using control = await TestControl.open(postgres);
+  control.host.intercept = () => {
+    throw new PgfleetError('postgres_version_missing');
+  };
+  const { endpoints, project } = await control.createProject();
+  await control.settled(project.id);
+  const url = `/internal/v1/endpoints/${endpoints[0]!.id}/route`;
+  const { body, statusCode } = await control.internalApi.inject({ url, headers });
+  expect([statusCode, JSON.parse(body)]).toEqual([
+    422,
+    {
+      code: 'branch_not_created',
+      message:
+        'the data of this branch could not be created: this Postgres version is not installed on the host',
+    },
+  ]);
 });

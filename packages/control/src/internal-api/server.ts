@@ -1,4 +1,4 @@
-import { HostReport, idPattern, PgfleetError } from '@pgfleet/contract';
+import { errorCatalogue, HostReport, idPattern, PgfleetError } from '@pgfleet/contract';
 import type { EndpointId, EndpointRoute, HostEntry, HostId, RpcErrorBody } from '@pgfleet/contract';
 import { equalInConstantTime } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
@@ -81,9 +81,16 @@ function routeRoutes(app: FastifyInstance, { db }: InternalApiOptions): void {
     async ({ params }): Promise<EndpointRoute> => {
       const route = await findRoute(db, params.endpoint_id);
       if (!route) throw new PgfleetError('endpoint_not_found');
+      if (route.creationError !== null) throw notCreated(route.creationError);
       // No host of the region has reported yet: the proxy asks again.
       if (route.hostId === null) throw new PgfleetError('unavailable');
       return { hostId: route.hostId, regionId: route.regionId, pending: route.pending };
     },
   );
+}
+
+// Whoever connects is told why, instead of waiting for what will not come.
+function notCreated(reason: string): PgfleetError {
+  const { title } = errorCatalogue.branch_not_created;
+  return new PgfleetError('branch_not_created', { message: `${title}: ${reason}` });
 }

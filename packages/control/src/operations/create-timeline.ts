@@ -20,7 +20,7 @@ export const createTimeline = defineAction('provision', {
   async place({ db, operation, ...rest }) {
     const { loaded } = await loadBranchHost({ db, operation, ...rest });
     const { timeline_id: timelineId } = loaded.branch;
-    const isPlaced = await placeTimeline(db, timelineId, loaded.project.region_id);
+    const isPlaced = await placeTimeline(db, timelineId, loaded.project);
     if (isPlaced) return { kind: 'next', step: 'provision' };
     return { kind: 'waitFor', what: 'a host in the region', delayMs: HOST_PATIENCE_MS };
   },

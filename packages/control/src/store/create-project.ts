@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { NewProject } from '../domain/new-project.ts';
 import type { Database } from './database.ts';
+import type { ProjectRow } from './schema.ts';
 
 /** The secrets of the first role, as they are stored. */
 export interface StoredRoleSecrets {
@@ -30,7 +31,7 @@ export async function insertProject(
       qb.insertInto('timelines').values({
         id: plan.timelineId,
         project_id: project.id,
-        host_id: leastUsedHost(project.region_id),
+        host_id: leastUsedHost(project),
       }),
     )
     .with('branch', (qb) =>
@@ -76,9 +77,13 @@ export async function insertProject(
 // A host that has been silent this long may be gone, and new tenants should not wait for it.
 const SILENT_AFTER = '30 seconds';
 
-/** An expression: the id of the host of a region with the fewest endpoints; null without one. */
-export function leastUsedHost(regionId: string) {
+/**
+ * An expression: the id of the host of a region with the fewest endpoints among those that have a
+ * Postgres major; null without one.
+ */
+export function leastUsedHost(project: Pick<ProjectRow, 'region_id' | 'pg_major'>) {
   return sql<null>`(select id from hosts
-    where region_id = ${regionId} and reported_at > now() - ${SILENT_AFTER}::interval
+    where region_id = ${project.region_id} and reported_at > now() - ${SILENT_AFTER}::interval
+      and info->'pgMajors' @> to_jsonb(${project.pg_major}::integer)
     order by (info->>'endpoints')::integer limit 1)`;
 }

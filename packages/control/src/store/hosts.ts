@@ -66,11 +66,27 @@ export async function saveEndpointStatuses(
       and t.host_id = ${hostId}`.execute(db);
 }
 
-/** Finds where an endpoint lives; `hostId` is null while no host of its region is known. */
-export function findRoute(
-  db: Database,
-  id: EndpointId,
-): Promise<(Omit<EndpointRoute, 'hostId'> & { readonly hostId: HostId | null }) | undefined> {
+/**
+ * The Postgres majors that the hosts of a region have installed, ascending; none while no host of
+ * the region has ever reported.
+ */
+export async function listInstalledMajors(db: Database, regionId: string): Promise<number[]> {
+  const { rows } = await sql<{ major: number }>`
+    select distinct major::integer from hosts, jsonb_array_elements_text(info->'pgMajors') as major
+    where region_id = ${regionId} order by 1`.execute(db);
+  return rows.map((row) => row.major);
+}
+
+/** Where an endpoint lives, as far as it is known. */
+export interface KnownRoute extends Omit<EndpointRoute, 'hostId'> {
+  /** Null while no host of the region is known. */
+  readonly hostId: HostId | null;
+  /** Why the data of its branch could not be made; null when it was, or still may be. */
+  readonly creationError: string | null;
+}
+
+/** Finds where an endpoint lives. */
+export function findRoute(db: Database, id: EndpointId): Promise<KnownRoute | undefined> {
   return db
     .selectFrom('endpoints')
     .innerJoin('branches', 'branches.id', 'endpoints.branch_id')
@@ -80,9 +96,18 @@ export function findRoute(
       'timelines.host_id as hostId',
       'projects.region_id as regionId',
       eb('branches.current_state', '=', 'init').as('pending'),
+      eb
+        .selectFrom('operations')
+        .select('error')
+        .whereRef('operations.branch_id', '=', 'branches.id')
+        .where('action', '=', 'create_timeline')
+        .where('operations.status', '=', 'failed')
+        .whereRef('branches.current_state', '=', sql<'init'>`'init'`)
+        .limit(1)
+        .as('creationError'),
     ])
     .where('endpoints.id', '=', id)
     .where('projects.deleted_at', 'is', null)
-    .$castTo<Omit<EndpointRoute, 'hostId'> & { readonly hostId: HostId | null }>()
+    .$castTo<KnownRoute>()
     .executeTakeFirst();
 }

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { leastUsedHost } from './create-project.ts';
 import type { Database } from './database.ts';
+import type { ProjectRow } from './schema.ts';
 
 /** Loads a branch with its project, its endpoints and the host of its timeline. */
 export async function loadBranchOnHost(db: Database, id: BranchId): Promise<BranchOnHost> {
@@ -19,15 +20,15 @@ export async function loadBranchOnHost(db: Database, id: BranchId): Promise<Bran
   return row;
 }
 
-/** Chooses the host of a timeline that has none; false while no host of the region is known. */
+/** Chooses the host of a timeline that has none; false while no host that fits is known. */
 export async function placeTimeline(
   db: Database,
   id: TimelineId,
-  regionId: string,
+  project: Pick<ProjectRow, 'region_id' | 'pg_major'>,
 ): Promise<boolean> {
   const row = await db
     .updateTable('timelines')
-    .set({ host_id: sql<HostId | null>`coalesce(host_id, ${leastUsedHost(regionId)})` })
+    .set({ host_id: sql<HostId | null>`coalesce(host_id, ${leastUsedHost(project)})` })
     .where('id', '=', id)
     .returning('host_id')
     .executeTakeFirstOrThrow();

@@ -40,7 +40,7 @@ export class FakeHost {
         regionId: this.regionId,
         volumeDriver: 'copy',
         sandbox: 'none',
-        pgMajors: [17],
+        pgMajors: [18, 17],
         endpoints: this.endpoints.size,
         running: this.running.size,
       },

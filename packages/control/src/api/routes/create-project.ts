@@ -6,6 +6,8 @@ import type { Installation } from '../../domain/installation.ts';
 import { planProject } from '../../domain/new-project.ts';
 import type { NewProject } from '../../domain/new-project.ts';
 import type { Principal } from '../../store/accounts.ts';
+import type { Database } from '../../store/database.ts';
+import { listInstalledMajors } from '../../store/hosts.ts';
 import { insertProject } from '../../store/create-project.ts';
 import type { InsertedProject } from '../../store/create-project.ts';
 import type { ApiContext } from '../api-context.ts';
@@ -35,7 +37,10 @@ export function createProjectRoute(app: FastifyInstance, context: ApiContext): v
         branchId: plan.branch.id,
         isStored: plan.project.store_passwords,
       };
-      const stored = await storeRoleSecrets(role, secrets);
+      const [stored] = await Promise.all([
+        storeRoleSecrets(role, secrets),
+        requireInstalled(context.db, plan.project),
+      ]);
       return mutate(context, { request, reply }, async (tx) => ({
         status: 201,
         body: presentCreated(plan, await insertProject(tx, plan, stored), installation),
@@ -54,6 +59,18 @@ export function chooseOrganization(
   if (chosen && (wanted || organizationIds.length === 1)) return chosen;
   throw new PgfleetError('invalid_request', {
     message: 'org_id is required, you can find it on your organization settings page',
+  });
+}
+
+// Before any host of the region is known, the project waits for one instead.
+async function requireInstalled(
+  db: Database,
+  { region_id: regionId, pg_major: major }: NewProject['project'],
+): Promise<void> {
+  const installed = await listInstalledMajors(db, regionId);
+  if (installed.length === 0 || installed.includes(major)) return;
+  throw new PgfleetError('postgres_version_missing', {
+    message: `Postgres ${major} is not installed in ${regionId} (installed: ${installed.join(', ')})`,
   });
 }
 
