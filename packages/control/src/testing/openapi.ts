@@ -17,7 +17,17 @@ interface Specification {
 }
 
 interface PathItem {
+  readonly operationId?: string;
   readonly responses: Record<string, unknown>;
+}
+
+/** An operation of the contract. */
+export interface ContractOperation {
+  readonly operationId: string;
+  /** In capitals. */
+  readonly method: string;
+  /** Below `/api/v2`, with `{names}` of parameters. */
+  readonly path: string;
 }
 
 const require = createRequire(import.meta.url);
@@ -30,6 +40,15 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 formats.default(ajv);
 ajv.addFormat('int', true);
 ajv.addSchema({ $id: 'neon', ...specification });
+
+/** All operations of the contract, in its order. */
+export function contractOperations(): ContractOperation[] {
+  return Object.entries(specification.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { operationId }]) =>
+      operationId ? [{ operationId, method: method.toUpperCase(), path }] : [],
+    ),
+  );
+}
 
 /**
  * Checks an answer of the public API against the contract; returns what is wrong with it, or
