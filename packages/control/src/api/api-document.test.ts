@@ -23,7 +23,8 @@ const remarks: Readonly<Record<string, string>> = {
   listProjectBranches: 'every project has its default branch only',
   updateProjectEndpoint:
     '`pg_settings` take effect with the next start; those that pgfleet relies on are refused',
-  startProjectEndpoint: 'success when it runs already',
+  startProjectEndpoint:
+    'success when it runs already; the operation fails after five attempts, the next connection tries again',
   suspendProjectEndpoint: 'success when it sleeps already; open connections end',
   restartProjectEndpoint: 'suspends and starts; open connections end',
   createApiKey: 'the key is shown this once',

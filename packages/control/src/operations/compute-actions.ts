@@ -1,4 +1,4 @@
-import type { EndpointId, HostClient } from '@pgfleet/contract';
+import type { EndpointId, ErrorCode, HostClient } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { setReachedState } from '../store/endpoints.ts';
 import { defineAction, done } from './action.ts';
@@ -11,13 +11,27 @@ const notReady = {
   reason: 'the branch has no data: it could not be created',
 } as const;
 
+/**
+ * A compute that does not start after this many attempts needs a change, of its settings for
+ * example, and the operation that brings the change waits behind this one. The next connection
+ * tries again in any case.
+ */
+const MAX_START_FAILURES = 5;
+
 /** Starts the compute of an endpoint. */
 export const startCompute = defineAction('start', {
   async start(context) {
     const { loaded, host } = await loadBranchHost(context);
     if (!host || loaded.branch.current_state === 'init') return notReady;
     const id = endpointOf(context);
-    await startKnown(id, { loaded, host }, context);
+    try {
+      await startKnown(id, { loaded, host }, context);
+    } catch (error) {
+      if (isStartFailure(error) && context.operation.failures_count + 1 >= MAX_START_FAILURES) {
+        return { kind: 'abort', reason: error.message };
+      }
+      throw error;
+    }
     await setReachedState(context.db, id, 'active');
     return done;
   },
@@ -66,6 +80,16 @@ async function ignoringAbsence(call: Promise<unknown>): Promise<void> {
     if (!isAbsence(error)) throw error;
   }
 }
+
+function isStartFailure(error: unknown): error is PgfleetError {
+  return error instanceof PgfleetError && startFailures.has(error.code);
+}
+
+const startFailures: ReadonlySet<ErrorCode> = new Set([
+  'compute_start_failed',
+  'compute_start_timeout',
+  'disk_full',
+]);
 
 function isAbsence(error: unknown): boolean {
   return error instanceof PgfleetError && error.code === 'endpoint_not_found';

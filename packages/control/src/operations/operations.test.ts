@@ -133,6 +133,23 @@ test('an error that no retry can mend fails the operation, and its reason is pub
   expect(compute).toMatchObject({ action: 'start_compute', status: 'failed' });
 });
 
+test('a compute that does not start does not keep the change waiting that mends it', async () => {
+  await using control = await TestControl.open(postgres);
+  control.host.intercept = (call) => {
+    if (call.startsWith('start')) throw new PgfleetError('compute_start_failed');
+  };
+  const { project, endpoints } = await control.createProject();
+  const url = `/projects/${project.id}/endpoints/${endpoints[0]!.id}`;
+  const payload = { endpoint: { settings: { pg_settings: { work_mem: '8MB' } } } };
+  await control.call('PATCH', url, { payload });
+  const [change, start] = await control.settled(project.id);
+  expect(start).toMatchObject({ action: 'start_compute', status: 'failed' });
+  expect(start?.error).toContain('could not be started');
+  expect(change).toMatchObject({ action: 'apply_config', status: 'finished' });
+  const { body } = await control.call<{ endpoint: Endpoint }>('GET', url);
+  expect(body.endpoint).not.toHaveProperty('pending_state');
+});
+
 test('an operation whose deadline has passed fails', async () => {
   await using control = await TestControl.open(postgres, { works: false });
   const { project } = await control.createProject();
