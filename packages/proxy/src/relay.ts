@@ -90,7 +90,9 @@ function pump(from: Duplex, to: Duplex, afterWrite: (chunk: Buffer) => void): vo
     afterWrite(chunk);
   });
   to.on('drain', () => from.resume());
-  from.once('end', () => to.end());
+  // A client that sent its end along with its login has been read to the end by now.
+  if (from.readableEnded) to.end();
+  else from.once('end', () => to.end());
   from.resume();
 }
 
