@@ -131,6 +131,7 @@ describe('a compute', () => {
     const failed = await host.endpoint(endpointId);
     expect(failed.state).toBe('idle');
     expect(failed.startError).toContain('could not be started');
+    expect(controlGroups(endpointId)).toEqual([]);
 
     await host.putEndpoint({ ...tenant.endpoint, pgSettings: {}, generation: 2 });
     await host.start(endpointId);
@@ -356,6 +357,13 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
 function traces(name: TimelineId | string): readonly string[] {
   const all = readdirSync(directory.path, { recursive: true, encoding: 'utf8' });
   return all.filter((path) => path.includes(name));
+}
+
+/** Control groups of an endpoint, in either version of them. */
+function controlGroups(endpointId: EndpointId): readonly string[] {
+  return ['', 'cpu', 'memory', 'pids']
+    .map((controller) => join('/sys/fs/cgroup', controller, 'pgfleet', `pgfleet-${endpointId}`))
+    .filter(existsSync);
 }
 
 /** Writes a file until the disk is full. */

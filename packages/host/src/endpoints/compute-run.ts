@@ -85,6 +85,7 @@ export class ComputeRun {
       return run;
     } catch (error) {
       await Promise.allSettled([noted]);
+      await removeLimitGroup(limitGroup(parts, endpointId), parts.log);
       await parts.computes.delete(endpointId, { durable: false });
       throw error;
     }
