@@ -1,8 +1,8 @@
 /**
  * From an endpoint's name to the host that has it, and what that host says about a login.
  *
- * The host is the authority. Control is asked only where more than one host could have the
- * endpoint, or where the likely one does not know it: a new endpoint may be announced already.
+ * The host is the authority. The few hosts that could have the endpoint are asked at once; control
+ * only where they are many, or where none of them knows it: a new endpoint may be announced already.
  */
 import {
   type ControlClient,
@@ -37,31 +37,50 @@ const pendingWaitMs = 30_000;
 const settledWaitMs = 5_000;
 const maxRemembered = 100_000;
 const maxRoleLength = 252;
+/** Asking more hosts than this costs them more than one question costs control. */
+const maxAskedAtOnce = 8;
+const nobody = '' as HostId;
+
+type KnownHosts = Pick<HostDirectory, 'all' | 'byId' | 'inRegion' | 'refresh'>;
 
 export class Router {
-  readonly #directory: HostDirectory;
-  readonly #control: ControlClient;
+  readonly #directory: KnownHosts;
+  readonly #control: Pick<ControlClient, 'route'>;
   readonly #remembered = new Map<EndpointId, HostId>();
 
-  constructor(directory: HostDirectory, control: ControlClient) {
+  constructor(directory: KnownHosts, control: Pick<ControlClient, 'route'>) {
     this.#directory = directory;
     this.#control = control;
   }
 
   /** Throws a {@link PgfleetError} (`endpoint_not_found` above all) or {@link RpcUnreachableError}. */
   async login(question: Question): Promise<Route> {
-    const likely = this.#likelyHost(question);
-    const route = likely && (await unlessNotFound(ask(likely, question, 0)));
+    const likely = this.#likelyHosts(question);
+    const [only] = likely;
+    const route =
+      likely.length === 1 && only
+        ? await unlessNotFound(ask(only, question, 0))
+        : await this.#askSeveral(likely, question);
     if (route) return route;
     this.#remembered.delete(question.endpointId);
     return this.#askControl(question);
   }
 
-  #likelyHost({ endpointId, regionId }: RequestedEndpoint): KnownHost | undefined {
-    const remembered = this.#remembered.get(endpointId);
-    if (remembered) return this.#directory.byId(remembered);
-    const hosts = regionId ? this.#directory.inRegion(regionId) : this.#directory.all();
-    return hosts.length === 1 ? hosts[0] : undefined;
+  #likelyHosts({ endpointId, regionId }: RequestedEndpoint): readonly KnownHost[] {
+    const remembered = this.#directory.byId(this.#remembered.get(endpointId) ?? nobody);
+    if (remembered) return [remembered];
+    return regionId ? this.#directory.inRegion(regionId) : this.#directory.all();
+  }
+
+  /** Without patience for hosts that are away: control knows whether the endpoint is theirs. */
+  async #askSeveral(hosts: readonly KnownHost[], question: Question): Promise<Route | undefined> {
+    if (hosts.length > maxAskedAtOnce) return undefined;
+    const answers = hosts.map(async (host) => {
+      const route = await askOnce(host, question, 0);
+      this.#rememberHost(question.endpointId, host);
+      return route;
+    });
+    return await Promise.any(answers).catch(() => undefined);
   }
 
   async #askControl(question: Question): Promise<Route> {
@@ -96,15 +115,26 @@ export class Router {
 
   async #remember(host: KnownHost, question: Question, waitMs: number): Promise<Route> {
     const route = await ask(host, question, waitMs);
+    this.#rememberHost(question.endpointId, host);
+    return route;
+  }
+
+  #rememberHost(endpointId: EndpointId, { entry }: KnownHost): void {
     const oldest = this.#remembered.keys().next();
     if (this.#remembered.size >= maxRemembered && !oldest.done)
       this.#remembered.delete(oldest.value);
-    this.#remembered.set(question.endpointId, host.entry.hostId);
-    return route;
+    this.#remembered.set(endpointId, entry.hostId);
   }
 }
 
-async function ask(
+async function ask(host: KnownHost, question: Question, waitForSpecMs: number): Promise<Route> {
+  return await retry(() => askOnce(host, question, waitForSpecMs), {
+    ...unreachable,
+    signal: question.signal,
+  });
+}
+
+async function askOnce(
   { client }: KnownHost,
   { endpointId, role, signal }: Question,
   waitForSpecMs: number,
@@ -113,11 +143,7 @@ async function ask(
     role: role.slice(0, maxRoleLength),
     ...(waitForSpecMs ? { waitForSpecMs } : {}),
   };
-  const login = await retry(() => client.login(endpointId, request, { signal }), {
-    ...unreachable,
-    signal,
-  });
-  return { host: client, login };
+  return { host: client, login: await client.login(endpointId, request, { signal }) };
 }
 
 async function unlessNotFound(route: Promise<Route>): Promise<Route | undefined> {
