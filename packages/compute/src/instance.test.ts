@@ -229,6 +229,7 @@ test.skipIf(!support.pids)('every process of an instance is under its limits', a
   const group = LimitGroup.open(`test-instance-${process.pid}`, support);
   group.set({ cpus: 1, memoryBytes: 1024 * 1024 * 1024, pids: 100 });
   const instance = await fixture.start(place, { limitGroup: group });
+  await group.add(instance.record.postmaster.pid);
   const members = findLockHolders(place.lockPath).map((pid) =>
     readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/pgfleet/${group.name}`),
   );

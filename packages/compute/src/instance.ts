@@ -44,6 +44,8 @@ export interface StopOptions {
 
 type Escalation = readonly (readonly [signal: NodeJS.Signals, limitMs: number])[];
 
+// What is left of a killed postmaster goes within a few milliseconds, and a client may be waiting.
+const FIRST_WATCH_INTERVAL_MS = 5;
 const WATCH_INTERVAL_MS = 100;
 const STOP_INTERVAL_MS = 2;
 // The postmaster itself gives its children five seconds after SIGQUIT.
@@ -119,9 +121,10 @@ export class Instance {
   }
 
   // The wrapper around the postmaster may be killed alone, so its exit only starts the watch.
-  #watch(): void {
+  #watch(intervalMs = FIRST_WATCH_INTERVAL_MS): void {
     if (this.#isGoneIfKnown()) return;
-    setTimeout(() => this.#watch(), WATCH_INTERVAL_MS).unref();
+    const nextMs = Math.min(intervalMs * 2, WATCH_INTERVAL_MS);
+    setTimeout(() => this.#watch(nextMs), intervalMs).unref();
   }
 
   // A watch has no caller to tell that the machine is, say, out of file descriptors for a moment.

@@ -17,7 +17,7 @@ test('a process and its children are put under limits that change while they run
   const child = spawn('sleep', ['60'], { stdio: 'ignore' });
   await once(child, 'spawn');
   try {
-    group.add(child.pid!);
+    await group.add(child.pid!);
     expect(group.set({ cpus: 0.25, memoryBytes: 256 * 1024 * 1024, pids: 50 })).toBe(true);
     expect(group.set({ cpus: 2 })).toBe(true);
     const isMember = readFileSync(`/proc/${child.pid}/cgroup`, 'utf8').includes(`/pgfleet/${name}`);

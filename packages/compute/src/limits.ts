@@ -7,6 +7,7 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
 import { processTree } from './process-tree.ts';
@@ -65,11 +66,20 @@ export class LimitGroup {
     return group;
   }
 
-  /** Puts a process and its descendants into the group. */
-  add(pid: number): void {
-    for (const directory of this.#directories()) {
-      for (const member of processTree(pid)) tryWrite(join(directory, 'cgroup.procs'), member);
-    }
+  /**
+   * Puts a process and its descendants into the group.
+   *
+   * The kernel waits for a grace period of RCU before it moves a process, ten milliseconds of which
+   * neither this process nor the one that is moved need notice anything.
+   */
+  async add(pid: number): Promise<void> {
+    await Promise.all(
+      this.#directories().map(async (directory) => {
+        await move(processTree(pid), directory);
+        // Children that came before their parent was moved.
+        await move(processTree(pid), directory);
+      }),
+    );
   }
 
   /**
@@ -154,6 +164,16 @@ function writeV2(controller: Controller, directory: string, limits: Limits): boo
 
 function quotaUs(cpus: number): number {
   return Math.max(MIN_QUOTA_US, Math.round(cpus * CPU_PERIOD_US));
+}
+
+async function move(pids: readonly number[], directory: string): Promise<void> {
+  for (const pid of pids) {
+    try {
+      await writeFile(join(directory, 'cgroup.procs'), String(pid));
+    } catch (error) {
+      if (!hasErrorCode(error, 'ESRCH')) throw error;
+    }
+  }
 }
 
 // EBUSY: more memory is in use than the new limit. ESRCH: the process ended meanwhile.

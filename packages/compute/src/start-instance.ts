@@ -36,6 +36,10 @@ export interface StartInstanceOptions {
   readonly settings: PostgresSettings;
   /** Required when root, ignored otherwise. */
   readonly owner?: Owner;
+  /**
+   * Where the first process is put as soon as it is there. Those that come before that is done are
+   * left to the caller, who need not let a client wait for it: {@link LimitGroup.add} it again.
+   */
   readonly limitGroup?: LimitGroup;
   /** From spawn to ready; 60,000 when left out. */
   readonly timeoutMs?: number;
@@ -95,10 +99,8 @@ async function start(options: StartInstanceOptions): Promise<Instance> {
   const started = { options, child, logStart };
   try {
     await once(child, 'spawn').catch((error: Error) => Promise.reject(startFailed(error)));
-    options.limitGroup?.add(child.pid!);
-    await untilReady(started);
-    // Postgres may have had children before its first process was in the group.
-    options.limitGroup?.add(child.pid!);
+    const joined = options.limitGroup?.add(child.pid!);
+    await Promise.all([joined, untilReady(started)]);
     const instance = Instance.attach(recordOf(started), child);
     child.unref();
     return instance;

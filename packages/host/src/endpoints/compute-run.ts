@@ -79,6 +79,7 @@ export class ComputeRun {
       const instance = await startPostgres(parts, spec, { ...options, limitGroup: group, phases });
       await noted;
       const run = new ComputeRun(parts, note, instance);
+      run.#joinGroup();
       await run.#prepare(phases);
       run.#throttleTimer = setTimeout(() => run.setLimits(spec), UNTHROTTLED_MS);
       parts.log.debug({ endpoint_id: endpointId, ms: phases.read() }, 'compute launched');
@@ -228,6 +229,13 @@ export class ComputeRun {
       this.#warn(error, 'verifiers were not captured, the next login starts the compute');
       return undefined;
     }
+  }
+
+  // Its processes that were there before the group had the first of them.
+  #joinGroup(): void {
+    this.#limitGroup.add(this.#instance.record.postmaster.pid).catch((error: unknown) => {
+      this.#warn(error, 'processes of a compute are not limited');
+    });
   }
 
   #warn(error: unknown, message: string): void {

@@ -16,7 +16,7 @@ export interface VerifierSources {
 // is being asked makes this take longer than one start.
 const TIMEOUT_MS = 50_000;
 // A backend that crashed makes Postgres restart all of them, which takes a moment.
-const ASKING = { attempts: 6, baseMs: 100, capMs: 1000 } as const;
+const ASKING = { attempts: 9, baseMs: 10, capMs: 1000 } as const;
 
 /**
  * Returns a role's verifier as it is now: from the running compute, from what was captured when it
