@@ -53,7 +53,7 @@ function checkManifest(root, directory) {
 
 function checkFile(root, directory, file) {
   const text = readFileSync(file, 'utf8').replace(COMMENT, '');
-  const isTest = /\.test\.[jt]s$/.test(file);
+  const isTest = /\.test\.[jt]s$|\/testing\//.test(file);
   const violations = [];
   for (const [, , specifier] of text.matchAll(IMPORT)) {
     const problem = checkImport({ directory, file, isTest, specifier });

@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { findInstallations } from '@pgfleet/compute';
-import { startPlatform } from '@pgfleet/testkit';
+import { postgresPrograms, startPlatform } from '@pgfleet/testkit';
 import { connect } from './cases/connect.ts';
 import { provision } from './cases/provision.ts';
 import { wake } from './cases/wake.ts';
@@ -32,14 +31,7 @@ async function run(name: string, runs: number): Promise<Row[]> {
   if (!bench) throw new Error(`there is no benchmark ${name}`);
   // The benchmark of a wake after a crash kills computes on purpose.
   await using platform = await startPlatform({ expectedLogs: [/compute died/] });
-  return await bench({ platform, runs, postgresBin: await postgresBin() });
-}
-
-async function postgresBin(): Promise<string> {
-  const installations = await findInstallations();
-  const found = installations.find(({ major }) => major === DEFAULT_MAJOR);
-  if (!found) throw new Error(`Postgres ${DEFAULT_MAJOR} is not installed`);
-  return found.binDir;
+  return await bench({ platform, runs, postgresBin: await postgresPrograms(DEFAULT_MAJOR) });
 }
 
 function parseName(name: string): string {

