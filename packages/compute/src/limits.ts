@@ -171,7 +171,8 @@ async function move(pids: readonly number[], directory: string): Promise<void> {
     try {
       await writeFile(join(directory, 'cgroup.procs'), String(pid));
     } catch (error) {
-      if (!hasErrorCode(error, 'ESRCH')) throw error;
+      // The process, or with all of them the group, has ended meanwhile.
+      if (!hasErrorCode(error, 'ESRCH', 'ENOENT', 'ENODEV')) throw error;
     }
   }
 }
