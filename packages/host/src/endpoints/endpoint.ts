@@ -6,7 +6,7 @@ import type {
   StartResponse,
   TimelineId,
 } from '@pgfleet/contract';
-import { retry, withDeadline } from '@pgfleet/kit';
+import { retry, sleep, withDeadline } from '@pgfleet/kit';
 import { toHostError } from '../host-error.ts';
 import type { TimelineClaims } from '../timelines/timeline-claims.ts';
 import { computeTransition } from './compute-machine.ts';
@@ -31,6 +31,9 @@ const LAUNCH_ATTEMPTS = 2;
 const LAUNCH_RETRY = { attempts: LAUNCH_ATTEMPTS, baseMs: 100, capMs: 100 } as const;
 // One segment of WAL, and a little more.
 const START_NEEDS_BYTES = 20 * 1024 * 1024;
+// Who has waited for a launch gets this long to get in before somebody else's suspend; otherwise
+// suspends that come faster than launches would keep clients out for good.
+const ENTRY_MS = 250;
 
 /** One endpoint: its specification, the state of its compute, and what it uses. */
 export class Endpoint {
@@ -44,6 +47,7 @@ export class Endpoint {
   /** The transition that is going on, or went on last; its failure is handled by who waits. */
   #settled: Promise<void> = Promise.resolve();
   #ending: 'rest' | 'destroy' = 'rest';
+  #launchedMs = Number.NEGATIVE_INFINITY;
   readonly #closing = new AbortController();
 
   constructor(parts: EndpointParts, spec: EndpointSpec, usage: UsageRecord | undefined) {
@@ -116,7 +120,8 @@ export class Endpoint {
   /** Resolves when no process of the compute is left. */
   async suspend(): Promise<void> {
     while (this.#state !== 'idle') {
-      if (this.#state === 'active') this.#apply('suspend');
+      if (this.#entryMs > 0) await sleep(this.#entryMs);
+      if (this.#state === 'active' && this.#entryMs <= 0) this.#apply('suspend');
       await this.#settled.catch(ignore);
     }
   }
@@ -172,6 +177,12 @@ export class Endpoint {
     while (this.#state === 'starting' || this.#state === 'suspending') {
       await this.#settled.catch(ignore);
     }
+  }
+
+  /** For how long yet those who waited for the launch may get in; nobody does at the end. */
+  get #entryMs(): number {
+    const isEnding = this.#closing.signal.aborted || this.#ending === 'destroy';
+    return isEnding ? 0 : this.#launchedMs + ENTRY_MS - performance.now();
   }
 
   get #idleTimeoutMs(): number {
@@ -234,6 +245,7 @@ export class Endpoint {
         { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
       );
       this.usage.begin(this.#run.startedAt);
+      this.#launchedMs = performance.now();
       this.#apply('launched');
     } catch (error) {
       claims.release(timelineId, endpointId);
