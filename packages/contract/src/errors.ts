@@ -54,6 +54,7 @@ export const errorCatalogue = {
   database_not_found: user(404, 'database not found'),
   api_key_not_found: user(404, 'api key not found'),
   organization_not_found: user(404, 'organization not found'),
+  snapshot_not_found: user(404, 'snapshot not found'),
   endpoint_exists: user(409, 'read_write endpoint already exists', 'ENDPOINTS_LIMIT_EXCEEDED'),
   name_taken: user(409, 'an object with the same name already exists'),
   idempotency_key_reused: user(422, 'this Idempotency-Key was used before with another request'),
@@ -64,6 +65,21 @@ export const errorCatalogue = {
     title: 'endpoint is disabled',
   }),
   not_deletable: user(422, 'this object cannot be deleted'),
+  branch_has_children: user(422, 'this branch has children'),
+  branch_protected: user(422, 'this branch is protected'),
+  point_not_available: user(
+    400,
+    'the requested point in time is outside of the history that is kept of this branch',
+  ),
+  pg_dump_missing: user(
+    422,
+    'no pg_dump of this Postgres version can be run on the host of this branch',
+  ),
+  history_damaged: entry(500, 'XX001', {
+    kind: 'internal',
+    retryable: false,
+    title: 'the history of this branch is damaged at the requested point',
+  }),
   conflicting_operations: entry(423, 'XX000', {
     kind: 'conflict',
     retryable: true,

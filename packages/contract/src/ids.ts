@@ -7,6 +7,8 @@ export type ProjectId = Branded<'ProjectId'>;
 export type BranchId = Branded<'BranchId'>;
 /** One physical data history: `tl-` and 20 base-36 digits. Internal, and the key of every store. */
 export type TimelineId = Branded<'TimelineId'>;
+/** A frozen image of a branch: `snap-noisy-breeze-a5e59rrb`. */
+export type SnapshotId = Branded<'SnapshotId'>;
 /** The address of a compute: `ep-misty-sea-a5833nbi`; also the first label of its host. */
 export type EndpointId = Branded<'EndpointId'>;
 /** A public unit of work: a UUID. */
@@ -37,6 +39,11 @@ export function newBranchId(regionId: string, random: RandomBelow = randomBelow)
 /** Creates an endpoint id; its suffix starts with two characters that stand for the region. */
 export function newEndpointId(regionId: string, random: RandomBelow = randomBelow): EndpointId {
   return `ep-${wordPair(random)}-${regionTag(regionId)}${base36(6, random)}` as EndpointId;
+}
+
+/** Creates a snapshot id; its suffix starts with two characters that stand for the region. */
+export function newSnapshotId(regionId: string, random: RandomBelow = randomBelow): SnapshotId {
+  return `snap-${wordPair(random)}-${regionTag(regionId)}${base36(6, random)}` as SnapshotId;
 }
 
 /** Creates a timeline id. */

@@ -10,4 +10,5 @@ export * from './ids.ts';
 export * from './internal/control-api.ts';
 export * from './internal/host-api.ts';
 export * from './internal/rpc.ts';
+export * from './internal/timeline-api.ts';
 export * from './states.ts';

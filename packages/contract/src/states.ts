@@ -25,6 +25,7 @@ export const terminalOperationStatuses = ['finished', 'skipped', 'cancelled'] as
 /** The operations that pgfleet performs, named as the contract names them. */
 export const operationActions = [
   'create_timeline',
+  'create_branch',
   'start_compute',
   'suspend_compute',
   'apply_config',

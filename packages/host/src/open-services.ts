@@ -107,7 +107,7 @@ function openReporter(
   const reporter = new Reporter({
     hostId,
     control: createControlClient(rpc),
-    describe: () => ({ address, info: info() }),
+    describe: () => ({ address, info: info(), timelines: [] }),
     status: (endpointId) => endpoints.find(endpointId)?.status(),
     log,
   });

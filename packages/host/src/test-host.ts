@@ -96,6 +96,7 @@ export function newTenant(change: Partial<EndpointSpec> = {}): {
       ...ids,
       pgMajor: 17,
       source: { kind: 'template' },
+      historyRetentionSeconds: 86_400,
       initial: {
         roles: [{ name: 'neondb_owner', verifier }],
         databases: [{ name: 'neondb', ownerName: 'neondb_owner' }],

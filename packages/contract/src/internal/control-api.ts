@@ -6,6 +6,7 @@ import { EndpointStatus, HostInfo } from './host-api.ts';
 import type { CallContext } from './host-api.ts';
 import { call } from './rpc.ts';
 import type { RpcTransport } from './rpc.ts';
+import { TimelineStatus } from './timeline-api.ts';
 
 /*
  * The part of control that hosts and proxies use. It listens apart from the public API.
@@ -21,6 +22,8 @@ export const HostReport = Type.Object({
   address: Type.String({ description: '`unix:/path` or `http://host:port`' }),
   info: HostInfo,
   endpoints: Type.Array(EndpointStatus, { maxItems: 10_000 }),
+  /** Those that were measured since the last report. */
+  timelines: Type.Array(TimelineStatus, { maxItems: 10_000 }),
 });
 export type HostReport = Static<typeof HostReport>;
 

@@ -5,6 +5,19 @@ import { idPattern } from '../ids.ts';
 import { computeStates } from '../states.ts';
 import { call } from './rpc.ts';
 import type { RpcTransport } from './rpc.ts';
+import type {
+  PointInTime,
+  ResolvedPoint,
+  SchemaRequest,
+  SchemaResponse,
+  TimelineReady,
+  TimelineSpec,
+  TimelineStatus,
+  TimeTravelRequest,
+  TimeTravelResponse,
+  VerifyReport,
+  VerifyRequest,
+} from './timeline-api.ts';
 
 /*
  * The API of a host, for control and proxies. Every call can be repeated. The host keeps what it
@@ -15,28 +28,6 @@ const id = <Id extends string>() => Type.Unsafe<Id>(Type.String({ pattern: idPat
 const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>(Type.Enum([...values]));
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const timestamp = Type.String({ description: 'RFC 3339, UTC' });
-
-/** A role to set up in a new timeline; `verifier` is a SCRAM-SHA-256 verifier, never a password. */
-export const RoleSpec = Type.Object({ name: Type.String(), verifier: Type.String() });
-export type RoleSpec = Static<typeof RoleSpec>;
-
-/** A database to set up in a new timeline. */
-export const DatabaseSpec = Type.Object({ name: Type.String(), ownerName: Type.String() });
-export type DatabaseSpec = Static<typeof DatabaseSpec>;
-
-/** What a timeline is made of. `initial` is applied once, before the first client. */
-export const TimelineSpec = Type.Object({
-  timelineId: id<TimelineId>(),
-  projectId: id<ProjectId>(),
-  branchId: id<BranchId>(),
-  pgMajor: Type.Integer({ minimum: 14, maximum: 18 }),
-  source: Type.Object({ kind: Type.Literal('template') }),
-  initial: Type.Object({
-    roles: Type.Array(RoleSpec, { maxItems: 500 }),
-    databases: Type.Array(DatabaseSpec, { maxItems: 500 }),
-  }),
-});
-export type TimelineSpec = Static<typeof TimelineSpec>;
 
 /** Settings of an endpoint and of the compute behind it. */
 export const EndpointSpec = Type.Object({
@@ -144,15 +135,23 @@ export interface CallContext {
 
 const START_TIMEOUT_MS = 60_000;
 const PROVISION_TIMEOUT_MS = 120_000;
+// A drill reads every page.
+const VERIFY_TIMEOUT_MS = 3_600_000;
 
 /** A typed client of the host API over any transport. */
 export function createHostClient(transport: RpcTransport) {
   return {
     info: () => call<HostInfo>(transport, { method: 'GET', path: '/v1/info' }),
 
-    /** Makes the timeline exist, at rest and ready; resolves when it is durable. */
+    /**
+     * Makes the timeline exist, at rest and ready; resolves when it is durable. One that exists
+     * takes over the retention of its history.
+     *
+     * @throws PgfleetError `timeline_not_found` for a source that does not exist,
+     * `point_not_available`, `history_damaged`.
+     */
     putTimeline: (spec: TimelineSpec, context: CallContext = {}) =>
-      call<{ readonly state: 'ready' }>(transport, {
+      call<TimelineReady>(transport, {
         method: 'PUT',
         path: `/v1/timelines/${spec.timelineId}`,
         body: spec,
@@ -166,6 +165,59 @@ export function createHostClient(transport: RpcTransport) {
         method: 'DELETE',
         path: `/v1/timelines/${timelineId}`,
         timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    timeline: (timelineId: TimelineId, context: CallContext = {}) =>
+      call<TimelineStatus>(transport, {
+        method: 'GET',
+        path: `/v1/timelines/${timelineId}`,
+        ...context,
+      }),
+
+    /**
+     * Says whether the timeline can be had as of a point.
+     *
+     * @throws PgfleetError `timeline_not_found`, `point_not_available`.
+     */
+    resolvePoint: (timelineId: TimelineId, at: PointInTime, context: CallContext = {}) =>
+      call<ResolvedPoint>(transport, {
+        method: 'POST',
+        path: `/v1/timelines/${timelineId}/resolve`,
+        body: { at },
+        ...context,
+      }),
+
+    /** @throws PgfleetError `database_not_found`, `pg_dump_missing`, `point_not_available`. */
+    schema: (timelineId: TimelineId, request: SchemaRequest, context: CallContext = {}) =>
+      call<SchemaResponse>(transport, {
+        method: 'POST',
+        path: `/v1/timelines/${timelineId}/schema`,
+        body: request,
+        timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    verify: (timelineId: TimelineId, request: VerifyRequest, context: CallContext = {}) =>
+      call<VerifyReport>(transport, {
+        method: 'POST',
+        path: `/v1/timelines/${timelineId}/verify`,
+        body: request,
+        timeoutMs: VERIFY_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /**
+     * Makes, or finds, the read-only endpoint of a branch as it was; log in and start it as any.
+     *
+     * @throws PgfleetError `endpoint_not_found`, `point_not_available`.
+     */
+    timeTravel: (request: TimeTravelRequest, context: CallContext = {}) =>
+      call<TimeTravelResponse>(transport, {
+        method: 'POST',
+        path: '/v1/time-travel',
+        body: request,
+        timeoutMs: START_TIMEOUT_MS,
         ...context,
       }),
 

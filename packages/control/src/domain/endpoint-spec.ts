@@ -9,6 +9,7 @@ import type {
   ProjectId,
   ProjectSettings,
   TimelineId,
+  TimelineSource,
 } from '@pgfleet/contract';
 import { effectiveSuspendTimeout } from './compute-settings.ts';
 
@@ -25,7 +26,10 @@ export interface BranchOnHost {
     readonly region_id: string;
     readonly pg_major: number;
     readonly settings: ProjectSettings;
+    readonly history_retention_seconds: number;
   };
+  /** The present timeline of the branch. */
+  readonly timeline: { readonly source: TimelineSource };
   /** Null until a host was chosen. */
   readonly host: { readonly id: HostId; readonly address: string } | null;
   readonly endpoints: readonly EndpointOnHost[];

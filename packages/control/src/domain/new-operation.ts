@@ -18,6 +18,7 @@ const DAY_MS = 24 * HOUR_MS;
  */
 const deadlineMs: Readonly<Record<OperationAction, number>> = {
   create_timeline: DAY_MS,
+  create_branch: DAY_MS,
   start_compute: DAY_MS,
   suspend_compute: DAY_MS,
   apply_config: DAY_MS,
@@ -61,5 +62,5 @@ export function newOperations(
 }
 
 function concernsEndpoint(action: OperationAction): boolean {
-  return action !== 'create_timeline' && action !== 'delete_timeline';
+  return !['create_timeline', 'create_branch', 'delete_timeline'].includes(action);
 }

@@ -7,6 +7,7 @@ import { deleteTimeline } from './delete-timeline.ts';
 /** Every action that an operation can have. */
 export const actions: Readonly<Record<OperationAction, Action>> = {
   create_timeline: createTimeline,
+  create_branch: createTimeline,
   start_compute: startCompute,
   suspend_compute: suspendCompute,
   apply_config: applyConfig,

@@ -1,7 +1,7 @@
-import type { HostClient } from '@pgfleet/contract';
+import type { HostClient, TimelineSpec } from '@pgfleet/contract';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { setBranchReady } from '../store/branches.ts';
-import { loadInitialContent, placeTimeline } from '../store/timelines.ts';
+import { loadInitialContent, placeTimeline, setTimelineOrigin } from '../store/timelines.ts';
 import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
 import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
@@ -36,16 +36,18 @@ export const createTimeline = defineAction('provision', {
 
 async function putTimeline(
   host: HostClient,
-  { branch, project }: BranchOnHost,
+  { branch, project, timeline }: BranchOnHost,
   context: StepContext,
 ): Promise<void> {
-  const spec = {
+  const spec: TimelineSpec = {
     timelineId: branch.timeline_id,
     projectId: project.id,
     branchId: branch.id,
     pgMajor: project.pg_major,
-    source: { kind: 'template' as const },
+    source: timeline.source,
     initial: await loadInitialContent(context.db, branch.id),
+    historyRetentionSeconds: project.history_retention_seconds,
   };
-  await host.putTimeline(spec, callContext(context));
+  const { origin } = await host.putTimeline(spec, callContext(context));
+  if (origin) await setTimelineOrigin(context.db, branch.timeline_id, origin);
 }

@@ -8,16 +8,20 @@ import type {
   EndpointType,
   HostId,
   HostInfo,
+  LostWindow,
   OperationAction,
   OperationId,
   OperationStatus,
   OrganizationId,
   ProjectId,
   ProjectSettings,
+  SnapshotId,
   TimelineId,
+  TimelineSource,
   UserId,
+  VerifyReport,
 } from '@pgfleet/contract';
-import type { Generated, Insertable, Selectable } from 'kysely';
+import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 
 /* The tables of the control database, as `migrations/*.sql` create them. */
 
@@ -82,6 +86,16 @@ interface TimelinesTable {
   readonly id: TimelineId;
   readonly project_id: ProjectId;
   readonly host_id: HostId | null;
+  readonly source: Generated<TimelineSource>;
+  readonly origin_lsn: string | null;
+  readonly origin_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  readonly oldest_at: Date | null;
+  readonly oldest_lsn: string | null;
+  readonly head_lsn: string | null;
+  readonly logical_bytes: number | null;
+  readonly data_bytes: number | null;
+  readonly wal_bytes: number | null;
+  readonly lost: Generated<readonly LostWindow[]>;
   readonly created_at: Generated<Date>;
   readonly deleted_at: Date | null;
 }
@@ -100,6 +114,48 @@ interface BranchesTable extends Timestamps {
   readonly pending_state: BranchState | null;
   readonly state_changed_at: Generated<Date>;
   readonly created_by: UserId;
+  readonly init_source: Generated<'parent-data' | 'schema-only'>;
+  readonly expires_at: Date | null;
+  readonly ttl_interval_seconds: number | null;
+  readonly last_reset_at: Date | null;
+  readonly deleted_at: Date | null;
+  readonly purge_at: Date | null;
+  readonly deleted_by: UserId | null;
+  readonly restored_from: SnapshotId | null;
+  readonly restored_as: BranchId | null;
+  readonly restore_status: 'restored' | 'finalized' | null;
+}
+
+interface SnapshotsTable extends Timestamps {
+  readonly id: SnapshotId;
+  readonly project_id: ProjectId;
+  readonly source_branch_id: BranchId;
+  readonly timeline_id: TimelineId;
+  readonly name: string;
+  readonly lsn: string | null;
+  readonly at: Date | null;
+  readonly is_manual: boolean;
+  readonly full_size: number | null;
+  readonly state: Generated<'init' | 'ready'>;
+  readonly expires_at: Date | null;
+  readonly created_by: UserId | null;
+  readonly deleted_at: Date | null;
+}
+
+interface BackupSchedulesTable {
+  readonly branch_id: BranchId;
+  readonly schedule: readonly unknown[];
+  readonly next_at: Date | null;
+  readonly updated_at: Generated<Date>;
+}
+
+interface RestoreDrillsTable {
+  readonly id: Generated<number>;
+  readonly project_id: ProjectId;
+  readonly branch_id: BranchId;
+  readonly report: VerifyReport;
+  readonly is_good: boolean;
+  readonly at: Generated<Date>;
 }
 
 interface EndpointsTable extends Timestamps {
@@ -147,6 +203,9 @@ interface OperationsTable extends Timestamps {
   readonly project_id: ProjectId;
   readonly branch_id: BranchId | null;
   readonly endpoint_id: EndpointId | null;
+  /** What is made or deleted, where it is not the present timeline of the branch. */
+  readonly timeline_id: TimelineId | null;
+  readonly snapshot_id: SnapshotId | null;
   readonly action: OperationAction;
   readonly status: OperationStatus;
   readonly step: string | null;
@@ -193,6 +252,9 @@ export interface Schema {
   readonly timelines: TimelinesTable;
   readonly branches: BranchesTable;
   readonly endpoints: EndpointsTable;
+  readonly snapshots: SnapshotsTable;
+  readonly backup_schedules: BackupSchedulesTable;
+  readonly restore_drills: RestoreDrillsTable;
   readonly roles: RolesTable;
   readonly databases: DatabasesTable;
   readonly operations: OperationsTable;
@@ -207,6 +269,7 @@ export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ProjectRow = Selectable<ProjectsTable>;
 export type BranchRow = Selectable<BranchesTable>;
 export type EndpointRow = Selectable<EndpointsTable>;
+export type SnapshotRow = Selectable<SnapshotsTable>;
 export type RoleRow = Selectable<RolesTable>;
 export type DatabaseRow = Selectable<DatabasesTable>;
 export type OperationRow = Selectable<OperationsTable>;

@@ -1,4 +1,11 @@
-import type { BranchId, DatabaseSpec, HostId, RoleSpec, TimelineId } from '@pgfleet/contract';
+import type {
+  BranchId,
+  DatabaseSpec,
+  HostId,
+  RoleSpec,
+  TimelineId,
+  TimelineReady,
+} from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { leastUsedHost } from './create-project.ts';
@@ -8,7 +15,7 @@ import type { ProjectRow } from './schema.ts';
 /** Loads a branch with its project, its endpoints and the host of its timeline. */
 export async function loadBranchOnHost(db: Database, id: BranchId): Promise<BranchOnHost> {
   const { rows } = await sql<BranchOnHost>`
-    select to_jsonb(b) as branch, to_jsonb(p) as project,
+    select to_jsonb(b) as branch, to_jsonb(p) as project, to_jsonb(t) as timeline,
       (select jsonb_build_object('id', h.id, 'address', h.address)
         from hosts h where h.id = t.host_id) as host,
       coalesce((select jsonb_agg(e order by e.created_at, e.id)
@@ -42,6 +49,19 @@ export async function markTimelineDeleted(db: Database, id: TimelineId): Promise
     .set({ deleted_at: sql<Date>`now()` })
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
+    .execute();
+}
+
+/** Notes where the source of a timeline was cut. */
+export async function setTimelineOrigin(
+  db: Database,
+  id: TimelineId,
+  { lsn, at }: NonNullable<TimelineReady['origin']>,
+): Promise<void> {
+  await db
+    .updateTable('timelines')
+    .set({ origin_lsn: lsn, origin_at: at })
+    .where('id', '=', id)
     .execute();
 }
 

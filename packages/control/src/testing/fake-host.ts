@@ -45,6 +45,7 @@ export class FakeHost {
         running: this.running.size,
       },
       endpoints: [...endpoints],
+      timelines: [],
     };
   }
 
@@ -71,7 +72,7 @@ export class FakeHost {
       putTimeline: async (spec, context) => {
         await this.#note(`putTimeline ${spec.timelineId}`, context?.signal);
         this.timelines.set(spec.timelineId, spec);
-        return { state: 'ready' };
+        return { state: 'ready', origin: null };
       },
       deleteTimeline: async (id, context) => {
         await this.#note(`deleteTimeline ${id}`, context?.signal);

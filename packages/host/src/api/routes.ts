@@ -55,7 +55,7 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
       assertSame(params.timelineId, body.timelineId);
       await timelines.put(body);
       arrivals.announce();
-      return { state: 'ready' as const };
+      return { state: 'ready' as const, origin: null };
     },
   );
 

@@ -133,6 +133,16 @@ function branchRow({ project, branch, timelineId }: NewProject) {
     is_protected: false,
     current_state: 'init' as const,
     pending_state: 'ready' as const,
+    init_source: 'parent-data' as const,
+    expires_at: null,
+    ttl_interval_seconds: null,
+    last_reset_at: null,
+    deleted_at: null,
+    purge_at: null,
+    deleted_by: null,
+    restored_from: null,
+    restored_as: null,
+    restore_status: null,
     created_by: project.owner_id,
   };
 }
