@@ -67,10 +67,11 @@ export const errorCatalogue = {
   not_deletable: user(422, 'this object cannot be deleted'),
   branch_has_children: user(422, 'this branch has children'),
   branch_protected: user(422, 'this branch is protected'),
-  point_not_available: user(
-    400,
-    'the requested point in time is outside of the history that is kept of this branch',
-  ),
+  point_not_available: entry(400, '22023', {
+    kind: 'user',
+    retryable: false,
+    title: 'the requested point in time is outside of the history that is kept of this branch',
+  }),
   pg_dump_missing: user(
     422,
     'no pg_dump of this Postgres version can be run on the host of this branch',

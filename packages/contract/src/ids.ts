@@ -11,6 +11,8 @@ export type TimelineId = Branded<'TimelineId'>;
 export type SnapshotId = Branded<'SnapshotId'>;
 /** The address of a compute: `ep-misty-sea-a5833nbi`; also the first label of its host. */
 export type EndpointId = Branded<'EndpointId'>;
+/** What a client may put in the place of an endpoint: a branch id stands for its endpoint. */
+export type EndpointName = EndpointId | BranchId;
 /** A public unit of work: a UUID. */
 export type OperationId = Branded<'OperationId'>;
 /** A machine that runs computes, within one region. */

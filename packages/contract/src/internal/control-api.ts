@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import type { EndpointId, HostId } from '../ids.ts';
+import type { EndpointName, HostId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
 import { EndpointStatus, HostInfo } from './host-api.ts';
 import type { CallContext } from './host-api.ts';
@@ -63,10 +63,10 @@ export function createControlClient(transport: RpcTransport) {
       }),
 
     /** @throws PgfleetError `endpoint_not_found`. */
-    route: (endpointId: EndpointId, context: CallContext = {}) =>
+    route: (name: EndpointName, context: CallContext = {}) =>
       call<EndpointRoute>(transport, {
         method: 'GET',
-        path: `/internal/v1/endpoints/${endpointId}/route`,
+        path: `/internal/v1/endpoints/${name}/route`,
         ...context,
       }),
   };

@@ -1,6 +1,14 @@
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
-import type { BranchId, EndpointId, HostId, OperationId, ProjectId, TimelineId } from '../ids.ts';
+import type {
+  BranchId,
+  EndpointId,
+  EndpointName,
+  HostId,
+  OperationId,
+  ProjectId,
+  TimelineId,
+} from '../ids.ts';
 import { idPattern } from '../ids.ts';
 import { computeStates } from '../states.ts';
 import { call } from './rpc.ts';
@@ -78,6 +86,8 @@ export const LoginRequest = Type.Object({
 export type LoginRequest = Static<typeof LoginRequest>;
 
 export const LoginResponse = Type.Object({
+  /** The endpoint that was meant. */
+  endpointId: id<EndpointId>(),
   projectId: id<ProjectId>(),
   /** SCRAM-SHA-256 verifier; null when the role does not exist or has no password. */
   verifier: nullable(Type.String()),
@@ -208,9 +218,14 @@ export function createHostClient(transport: RpcTransport) {
       }),
 
     /**
-     * Makes, or finds, the read-only endpoint of a branch as it was; log in and start it as any.
+     * Makes, or finds, and starts the read-only endpoint that shows the branch of an endpoint as it
+     * was; resolves when it accepts connections. Only for clients who have logged in at the
+     * endpoint itself, because it costs disk and processor time. It is in use from now on, so it is
+     * there at least until the caller has got in; nobody can `login` at it.
      *
-     * @throws PgfleetError `endpoint_not_found`, `point_not_available`.
+     * @throws PgfleetError `endpoint_not_found`, `endpoint_disabled`, `point_not_available` with a
+     * message that says what is available, `role_not_found` for a role of later, `history_damaged`,
+     * `too_many_requests` when the branch is shown at too many points, and what `start` throws.
      */
     timeTravel: (request: TimeTravelRequest, context: CallContext = {}) =>
       call<TimeTravelResponse>(transport, {
@@ -268,10 +283,15 @@ export function createHostClient(transport: RpcTransport) {
         ...context,
       }),
 
-    login: (endpointId: EndpointId, request: LoginRequest, context: CallContext = {}) =>
+    /**
+     * A branch id stands for the read-write endpoint of the branch, or else for any it has.
+     *
+     * @throws PgfleetError `endpoint_not_found`.
+     */
+    login: (name: EndpointName, request: LoginRequest, context: CallContext = {}) =>
       call<LoginResponse>(transport, {
         method: 'POST',
-        path: `/v1/endpoints/${endpointId}/login`,
+        path: `/v1/endpoints/${name}/login`,
         body: request,
         timeoutMs: (request.waitForSpecMs ?? 0) + START_TIMEOUT_MS,
         ...context,

@@ -122,16 +122,24 @@ export type SchemaRequest = Static<typeof SchemaRequest>;
 export const SchemaResponse = Type.Object({ sql: Type.String() });
 export type SchemaResponse = Static<typeof SchemaResponse>;
 
-/** A client asks for a branch, or for the branch of an endpoint, as it was. */
+/** A client that has logged in at an endpoint asks for its branch as it was. */
 export const TimeTravelRequest = Type.Object({
-  /** An endpoint id or a branch id. */
-  name: Type.String({ pattern: idPattern }),
+  endpointId: id<EndpointId>(),
   at: PointInTime,
+  /**
+   * Who logged in, and the verifier as of now that was proven. The role gets it at that point too,
+   * so that the password of today is the one that counts, and none of the past.
+   */
+  role: RoleSpec,
 });
 export type TimeTravelRequest = Static<typeof TimeTravelRequest>;
 
-/** A read-only endpoint that exists until it has been idle for a while. */
-export const TimeTravelResponse = Type.Object({ endpointId: id<EndpointId>() });
+/** A read-only endpoint that exists until it has been idle for a while, and where it listens. */
+export const TimeTravelResponse = Type.Object({
+  /** What traffic is reported for. */
+  endpointId: id<EndpointId>(),
+  socketPath: Type.String(),
+});
 export type TimeTravelResponse = Static<typeof TimeTravelResponse>;
 
 /** Asks for a drill: a restore into a compute that is thrown away, with checks of its content. */

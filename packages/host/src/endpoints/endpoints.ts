@@ -134,7 +134,15 @@ export class Endpoints {
     const verifier = await currentVerifier(endpoint, request.role, this.#parts);
     const { projectId, allowedIps, blockPublicConnections, disabled } = endpoint.spec;
     const { socketPath } = endpoint;
-    return { projectId, verifier, allowedIps, blockPublicConnections, disabled, socketPath };
+    return {
+      endpointId,
+      projectId,
+      verifier,
+      allowedIps,
+      blockPublicConnections,
+      disabled,
+      socketPath,
+    };
   }
 
   /** Suspends everything; nothing starts any more. */

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import {
   type ActivityReport,
   type ActivityRequest,
+  type EndpointId,
   errorCatalogue,
   type HostId,
   type LoginRequest,
@@ -111,6 +112,7 @@ export class FakeFleet implements AsyncDisposable {
     }
     const endpoint = this.#endpoint(endpointId);
     return {
+      endpointId: endpointId as EndpointId,
       projectId: 'project' as ProjectId,
       verifier: endpoint.verifiers[request.role] ?? null,
       allowedIps: endpoint.allowedIps ?? [],
