@@ -13,14 +13,17 @@ import { ControlConfig, masterKeyText } from './config.ts';
 import type { Installation } from './domain/installation.ts';
 import { createInternalApi } from './internal-api/server.ts';
 import { listenAt } from './listen.ts';
+import type { HostConnector } from './operations/action.ts';
 import { actions } from './operations/actions.ts';
 import { HostConnections } from './operations/host-connections.ts';
 import { OperationWorker } from './operations/operation-worker.ts';
 import { findResolvableRegions } from './resolvable-regions.ts';
 import { openDatabase } from './store/database.ts';
 import type { Database } from './store/database.ts';
+import { forgetOldAnswers } from './store/idempotency-keys.ts';
 import { migrate } from './store/migrate.ts';
 import { Sweeper } from './sweeper.ts';
+import type { Chore } from './sweeper.ts';
 
 const config = readConfig(ControlConfig, process.env);
 const log = createLogger({ process: 'control', level: config.PGFLEET_LOG_LEVEL });
@@ -38,28 +41,28 @@ await runProcess(log, async (shutdown) => {
   await bootstrap({ db, keyFile: config.PGFLEET_ADMIN_KEY_FILE, log });
 
   const hosts = new HostConnections(token);
-  const worker = OperationWorker.open({
-    db: queue,
-    actions,
-    connectHost: (to) => hosts.connect(to),
-    log,
-  });
+  const connectHost: HostConnector = (to) => hosts.connect(to);
+  const worker = OperationWorker.open({ db: queue, actions, connectHost, log });
   shutdown.add({ name: 'hosts', limitMs: 1_000, run: () => hosts[Symbol.asyncDispose]() });
   shutdown.add({ name: 'operations', limitMs: 5_000, run: () => worker[Symbol.asyncDispose]() });
-  const sweeper = new Sweeper(db, log);
-  shutdown.add({ name: 'sweeper', limitMs: 100, run: async () => sweeper[Symbol.dispose]() });
+  const sweeper = new Sweeper(chores(db), log);
+  shutdown.add({ name: 'sweeper', limitMs: 3_000, run: () => sweeper[Symbol.asyncDispose]() });
 
   const internalApi = createInternalApi({ db, worker, token, log });
   await listenAt(internalApi, config.PGFLEET_CONTROL_ADDRESS);
   shutdown.add({ name: 'internal api', limitMs: 3_000, run: () => internalApi.close() });
 
-  const api = createApi({ db, secrets, installation, worker, log });
+  const api = createApi({ db, secrets, installation, worker, connectHost, log });
   const listener = { host: config.PGFLEET_API_ADDRESS, port: config.PGFLEET_API_PORT };
   const address = await api.listen(listener);
   shutdown.add({ name: 'api', limitMs: 5_000, run: () => api.close() });
   log.info({ address }, 'control is ready');
   announceReady();
 });
+
+function chores(db: Database): Chore[] {
+  return [{ name: 'forget answers', everyMs: 10 * 60_000, run: () => forgetOldAnswers(db) }];
+}
 
 async function describeInstallation(): Promise<Installation> {
   const regionIds = config.PGFLEET_REGIONS.split(',');

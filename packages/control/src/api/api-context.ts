@@ -1,5 +1,6 @@
 import type { Logger, SecretBox } from '@pgfleet/kit';
 import type { Installation } from '../domain/installation.ts';
+import type { HostConnector } from '../operations/action.ts';
 import type { Database } from '../store/database.ts';
 
 /** What the routes of the public API work with. */
@@ -8,6 +9,8 @@ export interface ApiContext {
   readonly secrets: SecretBox;
   readonly installation: Installation;
   readonly worker: OperationKicker;
+  /** For what a host is asked while a request waits. */
+  readonly connectHost: HostConnector;
   readonly log: Logger;
 }
 

@@ -6,8 +6,12 @@ import type {
   HostClient,
   HostId,
   HostReport,
+  PointInTime,
+  ResolvedPoint,
   TimelineId,
   TimelineSpec,
+  TimelineStatus,
+  VerifyReport,
 } from '@pgfleet/contract';
 
 /** The host API in memory: it keeps what it is told and obeys, or fails as a test wants. */
@@ -19,6 +23,12 @@ export class FakeHost {
   readonly running = new Set<EndpointId>();
   /** The calls in the order in which they came in, for example `start ep-…`. */
   readonly calls: string[] = [];
+  /** Where `head` is, and where everything that is made of another timeline was cut. */
+  readonly head = { lsn: '0/1DE2850', at: '2026-01-02T03:04:05.678901Z' };
+  /** What `schema` answers, by timeline id and point: `tl-… head`, `tl-… 0/1DE2850`. */
+  readonly schemas = new Map<string, string>();
+  /** What the next drills find wrong. */
+  problems: string[] = [];
   /** Runs before every call; may throw or wait. */
   intercept: (call: string, signal?: AbortSignal) => void | Promise<void> = () => undefined;
 
@@ -72,11 +82,32 @@ export class FakeHost {
       putTimeline: async (spec, context) => {
         await this.#note(`putTimeline ${spec.timelineId}`, context?.signal);
         this.timelines.set(spec.timelineId, spec);
-        return { state: 'ready', origin: null };
+        return { state: 'ready', origin: spec.source.kind === 'template' ? null : this.head };
       },
       deleteTimeline: async (id, context) => {
         await this.#note(`deleteTimeline ${id}`, context?.signal);
         this.timelines.delete(id);
+      },
+      timeline: async (id) => {
+        await this.#note(`timeline ${id}`);
+        this.#requireTimeline(id);
+        return this.#timelineStatus(id);
+      },
+      resolvePoint: async (id, at) => {
+        await this.#note(`resolvePoint ${id} ${pointText(at)}`);
+        this.#requireTimeline(id);
+        return this.#resolve(at);
+      },
+      schema: async (id, { at }) => {
+        const key = `${id} ${pointText(at)}`;
+        await this.#note(`schema ${key}`);
+        this.#requireTimeline(id);
+        return { sql: this.schemas.get(key) ?? '' };
+      },
+      verify: async (id, { at }, context) => {
+        await this.#note(`verify ${id}`, context?.signal);
+        this.#requireTimeline(id);
+        return this.#verifyReport(id, at);
       },
       putEndpoint: async (spec, context) => {
         await this.#note(`putEndpoint ${spec.endpointId}`, context?.signal);
@@ -104,9 +135,47 @@ export class FakeHost {
     return client as HostClient;
   }
 
+  #timelineStatus(timelineId: TimelineId): TimelineStatus {
+    return {
+      timelineId,
+      oldest: this.head,
+      headLsn: this.head.lsn,
+      logicalBytes: 30_000_000,
+      dataBytes: 1_000_000,
+      walBytes: 0,
+      points: 1,
+      lost: [],
+    };
+  }
+
+  #resolve(at: PointInTime): ResolvedPoint {
+    if (at.kind === 'time') return { at, lsn: null };
+    const lsn = at.kind === 'lsn' ? at.lsn : this.head.lsn;
+    return { at: { kind: 'lsn', lsn }, lsn };
+  }
+
+  #verifyReport(timelineId: TimelineId, at: PointInTime = { kind: 'head' }): VerifyReport {
+    return {
+      timelineId,
+      at,
+      lsn: this.head.lsn,
+      restoreMs: 812.5,
+      recoveryPointSeconds: 0.2,
+      amcheck: true,
+      databases: 1,
+      relations: 70,
+      rows: 1000,
+      problems: this.problems,
+    };
+  }
+
   async #note(call: string, signal?: AbortSignal): Promise<void> {
     this.calls.push(call);
     await this.intercept(call, signal);
+  }
+
+  #requireTimeline(id: TimelineId): void {
+    if (!this.timelines.has(id)) throw new PgfleetError('timeline_not_found');
   }
 
   #spec(id: EndpointId): EndpointSpec {
@@ -114,4 +183,9 @@ export class FakeHost {
     if (!spec) throw new PgfleetError('endpoint_not_found');
     return spec;
   }
+}
+
+function pointText(at: PointInTime): string {
+  if (at.kind === 'lsn') return at.lsn;
+  return at.kind === 'time' ? at.at : 'head';
 }

@@ -70,7 +70,8 @@ export class TestControl implements AsyncDisposable {
     this.worker = options.works ? this.openWorker() : undefined;
     const worker = this.worker ?? noWorker;
     const secrets = new SecretBox(randomBytes(32));
-    this.api = createApi({ db, secrets, installation, worker, log });
+    const connectHost = () => this.host.client();
+    this.api = createApi({ db, secrets, installation, worker, connectHost, log });
     this.internalApi = createInternalApi({ db, worker, token: 'internal', log });
   }
 
@@ -95,7 +96,7 @@ export class TestControl implements AsyncDisposable {
    * @throws when the answer is not what the published contract says.
    */
   async call<T = unknown>(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     more: InjectOptions = {},
   ): Promise<Response<T>> {
