@@ -4,7 +4,6 @@
  */
 import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
-import type { EndpointId } from '@pgfleet/contract';
 import { type Logger, withDeadline } from '@pgfleet/kit';
 import { backend, type Preamble, type ScramKeys } from '@pgfleet/pgwire';
 import type { ActivityReporter } from './activity.ts';
@@ -26,12 +25,12 @@ import {
   type RequestedEndpoint,
   splitPassword,
 } from './requested-endpoint.ts';
+import { requestedPoint } from './requested-point.ts';
 import type { Route, Router } from './route.ts';
 import type { ServerTls } from './server-tls.ts';
 import { socketClosed } from './socket-closed.ts';
 import { HangUpError, SocketReader } from './socket-reader.ts';
-import type { Upstream } from './upstream.ts';
-import { wake } from './wake.ts';
+import { type Awake, wake } from './wake.ts';
 
 /** What all sessions of a process share. */
 export type SessionContext = {
@@ -51,7 +50,7 @@ export type SessionContext = {
 type Startup = Extract<Greeting, { kind: 'startup' }>;
 
 /** A client that has proven who it is, and where it wants to go. */
-type Account = Route & { readonly endpointId: EndpointId; readonly keys: ScramKeys };
+type Account = Route & { readonly role: string; readonly keys: ScramKeys };
 
 /** How long the client may take to read why it is turned away. */
 const refusalLingerMs = 2_000;
@@ -108,16 +107,19 @@ export class ClientSession {
   }
 
   async #serve(startup: Startup, onAuthenticated: () => void): Promise<void> {
+    const at = requestedPoint(startup.parameters.get('options') ?? '');
+    if (at) this.#log = this.#log.child({ at });
     const account = await this.#authenticate(startup);
     onAuthenticated();
     this.#client.socket.write(backend.authentication.encode({ step: 'ok' }));
-    const upstream = await wake({
+    const awake = await wake({
       ...account,
+      at,
       parameters: upstreamParameters(startup.parameters),
       timeoutMs: this.#context.wakeTimeoutMs,
       signal: this.#stopped.signal,
     });
-    await this.#relayTo(upstream, account);
+    await this.#relayTo(awake, account);
   }
 
   async #authenticate(startup: Startup): Promise<Account> {
@@ -136,20 +138,20 @@ export class ClientSession {
     const keys = await this.#inTime('authentication', () =>
       authenticateScram(this.#client, challenge),
     );
-    return this.#admit({ ...route, ...requested, keys });
+    return this.#admit({ ...route, role: user, keys });
   }
 
   /** No endpoint is known yet, so the password has to name it. */
   async #withPassword(user: string): Promise<Account> {
     const text = await this.#inTime('authentication', () => askPassword(this.#client));
-    const { endpointId, password } = splitPassword(text);
-    const route = await this.#route(user, { endpointId });
+    const { name, password } = splitPassword(text);
+    const route = await this.#route(user, { name });
     const keys = await authenticatePassword(password, this.#challenge(user, route));
-    return this.#admit({ ...route, endpointId, keys });
+    return this.#admit({ ...route, role: user, keys });
   }
 
   async #route(role: string, requested: RequestedEndpoint): Promise<Route> {
-    this.#log = this.#log.child({ endpoint_id: requested.endpointId });
+    this.#log = this.#log.child({ endpoint_id: requested.name });
     const signal = this.#stopped.signal;
     const route = await this.#context.router.login({ ...requested, role, signal });
     checkAddress(this.#client.remoteAddress, route.login);
@@ -167,7 +169,7 @@ export class ClientSession {
     return account;
   }
 
-  async #relayTo(upstream: Upstream, { host, endpointId }: Account): Promise<void> {
+  async #relayTo({ upstream, endpointId }: Awake, { host }: Account): Promise<void> {
     const { activity, cancelDesk } = this.#context;
     const { traffic, close } = activity.open(host, endpointId);
     const { key, release } = cancelDesk.issue(upstream);
@@ -237,7 +239,6 @@ export class ClientSession {
 
 const isProtocolExtension = (name: string) => name.startsWith('_pq_.');
 
-/** What the client asked for, less what was meant for the proxy. */
 /** Of connection strings: drivers that do not know them send them on, and Postgres would refuse. */
 const clientSettings: ReadonlySet<string> = new Set([
   'channel_binding',
@@ -246,6 +247,7 @@ const clientSettings: ReadonlySet<string> = new Set([
   'sslrootcert',
 ]);
 
+/** What the client asked for, less what was meant for the proxy. */
 function upstreamParameters(given: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const options = postgresOptions(given.get('options') ?? '');
   const kept = [...given].filter(

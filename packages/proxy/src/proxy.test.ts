@@ -243,11 +243,6 @@ describe('a client is turned away', () => {
       'Endpoint ID is not specified. Either please upgrade',
     ],
     ['from a database that does not exist', { dbname: 'nope' }, 'database "nope" does not exist'],
-    [
-      'when it asks for the past',
-      { options: 'neon_lsn:0/16F9A00' },
-      'neon_lsn is not supported: create a branch at that point instead',
-    ],
   ])('%s', async (_why, overrides, message) => {
     const result = await psql({ ...secureHost(), ...overrides }, 'select 1');
     expect(result.exitCode).toBe(2);

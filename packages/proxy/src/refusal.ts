@@ -31,6 +31,7 @@ export class Refusal extends Error {
 type RefusalOptions = ErrorFields & { readonly cause?: unknown };
 
 const fatal = { severity: 'FATAL', severityNonLocalized: 'FATAL' } as const;
+const invalidParameter = { ...fatal, sqlstate: '22023' } as const;
 
 /** The answers by what they mean; texts are Neon's where Neon has one, Postgres' otherwise. */
 export const refusals = {
@@ -61,9 +62,20 @@ export const refusals = {
     new Refusal(`password authentication failed for user '${user}'`, { sqlstate: '28P01' }),
   missingUser: () =>
     new Refusal('no PostgreSQL user name specified in startup packet', { sqlstate: '28000' }),
-  ephemeralCompute: (option: string) =>
-    new Refusal(`${option} is not supported: create a branch at that point instead`, {
-      sqlstate: '0A000',
+  invalidTimestamp: () =>
+    new Refusal('neon_timestamp is not a time', {
+      ...invalidParameter,
+      hint: 'Write it like neon_timestamp:2024-01-31T12:00:00Z.',
+    }),
+  invalidLsn: () =>
+    new Refusal('neon_lsn is not a log sequence number', {
+      ...invalidParameter,
+      hint: 'Write it like neon_lsn:0/16F9A00.',
+    }),
+  severalPoints: () =>
+    new Refusal('the options name more than one point in time', {
+      ...invalidParameter,
+      hint: 'Use either neon_timestamp or neon_lsn, and only once.',
     }),
   tooManyConnections: () =>
     new Refusal('Too many connections to this endpoint. Please try again later.', {
@@ -111,9 +123,20 @@ const severityByKind = {
 function fromCatalogue(error: PgfleetError): Refusal {
   if (error.code === 'endpoint_not_found') return refusals.endpointNotFound();
   if (error.code === 'endpoint_disabled') return refusals.endpointDisabled();
+  if (error.code === 'point_not_available') return pointNotAvailable(error);
   const { sqlstate, retryable } = error.entry;
   const hint = retryable ? { hint: 'Connect again in a moment.' } : {};
   return new Refusal(error.message, { sqlstate, ...hint, cause: error });
+}
+
+/** The host says in its message which points are available. */
+function pointNotAvailable(error: PgfleetError): Refusal {
+  return new Refusal(error.message, {
+    ...fatal,
+    sqlstate: error.entry.sqlstate,
+    hint: 'How far back history reaches is set by history_retention_seconds of the project.',
+    cause: error,
+  });
 }
 
 function unavailable(cause: Error): Refusal {

@@ -1,14 +1,15 @@
 /**
  * Which endpoint a client means. It may say so in the host name it connects to (SNI), in a word
- * of the `options` parameter, or in front of its password. Source: Neon's "Connect from clients
- * that do not support SNI".
+ * of the `options` parameter, or in front of its password. A branch id may stand in its place.
+ * Source: Neon's "Connect from clients that do not support SNI".
  */
-import { type EndpointId, idPattern } from '@pgfleet/contract';
+import { type EndpointName, idPattern } from '@pgfleet/contract';
 import { joinStartupOptions, splitStartupOptions } from '@pgfleet/pgwire';
 import { refusals } from './refusal.ts';
+import { withoutPoint } from './requested-point.ts';
 
 export type RequestedEndpoint = {
-  readonly endpointId: EndpointId;
+  readonly name: EndpointName;
   /** Known when the full host name was used. */
   readonly regionId?: string;
 };
@@ -17,7 +18,6 @@ const poolerSuffix = '-pooler';
 const endpointWord = /^(?:endpoint|project)=(.*)$/;
 /** Settings of Neon's proxy, not of Postgres: `neon_endpoint_type:read_write`, … */
 const proxyWord = /^neon_[a-z_]+:/;
-const ephemeralWord = /^(neon_lsn|neon_timestamp):/;
 
 /**
  * Finds the endpoint in SNI and options; `undefined` when neither names one.
@@ -30,27 +30,24 @@ export function requestedEndpoint(
 ): RequestedEndpoint | undefined {
   const [label, regionId] = splitHostName(serverName, domain);
   const option = endpointOption(options);
-  if (label === undefined) return option === undefined ? undefined : { endpointId: parse(option) };
-  const endpointId = parse(label);
-  if (option !== undefined && parse(option) !== endpointId) {
+  if (label === undefined) return option === undefined ? undefined : { name: parse(option) };
+  const name = parse(label);
+  if (option !== undefined && parse(option) !== name) {
     throw refusals.inconsistentEndpoint(label, option);
   }
-  return { endpointId, ...(regionId === undefined ? {} : { regionId }) };
+  return { name, ...(regionId === undefined ? {} : { regionId }) };
 }
 
 /** Splits `endpoint=<id>;<password>` (or `$` in place of `;`); throws a {@link Refusal} if absent. */
-export function splitPassword(text: string): { endpointId: EndpointId; password: string } {
+export function splitPassword(text: string): { name: EndpointName; password: string } {
   const [, id, password] = /^(?:endpoint|project)=([^;$]*)[;$](.*)$/s.exec(text) ?? [];
   if (id === undefined || password === undefined) throw refusals.missingEndpoint();
-  return { endpointId: parse(id), password };
+  return { name: parse(id), password };
 }
 
-/** The `options` that are meant for Postgres; throws a {@link Refusal} for what is not supported. */
+/** The `options` that are meant for Postgres. */
 export function postgresOptions(options: string): string {
-  const words = splitStartupOptions(options);
-  const ephemeral = words.map((word) => ephemeralWord.exec(word)?.[1]).find(Boolean);
-  // Serving the present to someone who asked for the past would be worse than an error.
-  if (ephemeral) throw refusals.ephemeralCompute(ephemeral);
+  const words = withoutPoint(splitStartupOptions(options));
   return joinStartupOptions(
     words.filter((word) => !endpointWord.test(word) && !proxyWord.test(word)),
   );
@@ -70,8 +67,8 @@ function endpointOption(options: string): string | undefined {
   return found.find((value) => value !== undefined);
 }
 
-function parse(text: string): EndpointId {
+function parse(text: string): EndpointName {
   const id = text.endsWith(poolerSuffix) ? text.slice(0, -poolerSuffix.length) : text;
   if (!new RegExp(idPattern).test(id)) throw refusals.endpointNotFound();
-  return id as EndpointId;
+  return id as EndpointName;
 }

@@ -5,8 +5,8 @@ import { beforeEach, expect, test } from 'vitest';
 import type { KnownHost } from './host-directory.ts';
 import { Router } from './route.ts';
 
-const endpointId = 'ep-misty-sea-a5833nbi' as EndpointId;
-const question = { endpointId, role: 'alice', signal: new AbortController().signal };
+const name = 'ep-misty-sea-a5833nbi' as EndpointId;
+const question = { name, role: 'alice', signal: new AbortController().signal };
 const known = { projectId: 'p', verifier: null } as unknown as LoginResponse;
 
 let asked: string[];

@@ -6,7 +6,7 @@
  */
 import {
   type ControlClient,
-  type EndpointId,
+  type EndpointName,
   type HostClient,
   type HostId,
   type LoginResponse,
@@ -46,7 +46,7 @@ type KnownHosts = Pick<HostDirectory, 'all' | 'byId' | 'inRegion' | 'refresh'>;
 export class Router {
   readonly #directory: KnownHosts;
   readonly #control: Pick<ControlClient, 'route'>;
-  readonly #remembered = new Map<EndpointId, HostId>();
+  readonly #remembered = new Map<EndpointName, HostId>();
 
   constructor(directory: KnownHosts, control: Pick<ControlClient, 'route'>) {
     this.#directory = directory;
@@ -62,12 +62,12 @@ export class Router {
         ? await unlessNotFound(ask(only, question, 0))
         : await this.#askSeveral(likely, question);
     if (route) return route;
-    this.#remembered.delete(question.endpointId);
+    this.#remembered.delete(question.name);
     return this.#askControl(question);
   }
 
-  #likelyHosts({ endpointId, regionId }: RequestedEndpoint): readonly KnownHost[] {
-    const remembered = this.#directory.byId(this.#remembered.get(endpointId) ?? nobody);
+  #likelyHosts({ name, regionId }: RequestedEndpoint): readonly KnownHost[] {
+    const remembered = this.#directory.byId(this.#remembered.get(name) ?? nobody);
     if (remembered) return [remembered];
     return regionId ? this.#directory.inRegion(regionId) : this.#directory.all();
   }
@@ -77,16 +77,16 @@ export class Router {
     if (hosts.length > maxAskedAtOnce) return undefined;
     const answers = hosts.map(async (host) => {
       const route = await askOnce(host, question, 0);
-      this.#rememberHost(question.endpointId, host);
+      this.#rememberHost(question.name, host);
       return route;
     });
     return await Promise.any(answers).catch(() => undefined);
   }
 
   async #askControl(question: Question): Promise<Route> {
-    const { endpointId, signal } = question;
+    const { name, signal } = question;
     try {
-      const route = await this.#control.route(endpointId, { signal, timeoutMs: controlTimeoutMs });
+      const route = await this.#control.route(name, { signal, timeoutMs: controlTimeoutMs });
       const host = await this.#host(route.hostId);
       return await this.#remember(host, question, route.pending ? pendingWaitMs : settledWaitMs);
     } catch (error) {
@@ -115,15 +115,15 @@ export class Router {
 
   async #remember(host: KnownHost, question: Question, waitMs: number): Promise<Route> {
     const route = await ask(host, question, waitMs);
-    this.#rememberHost(question.endpointId, host);
+    this.#rememberHost(question.name, host);
     return route;
   }
 
-  #rememberHost(endpointId: EndpointId, { entry }: KnownHost): void {
+  #rememberHost(name: EndpointName, { entry }: KnownHost): void {
     const oldest = this.#remembered.keys().next();
     if (this.#remembered.size >= maxRemembered && !oldest.done)
       this.#remembered.delete(oldest.value);
-    this.#remembered.set(endpointId, entry.hostId);
+    this.#remembered.set(name, entry.hostId);
   }
 }
 
@@ -136,14 +136,14 @@ async function ask(host: KnownHost, question: Question, waitForSpecMs: number): 
 
 async function askOnce(
   { client }: KnownHost,
-  { endpointId, role, signal }: Question,
+  { name, role, signal }: Question,
   waitForSpecMs: number,
 ): Promise<Route> {
   const request = {
     role: role.slice(0, maxRoleLength),
     ...(waitForSpecMs ? { waitForSpecMs } : {}),
   };
-  return { host: client, login: await client.login(endpointId, request, { signal }) };
+  return { host: client, login: await client.login(name, request, { signal }) };
 }
 
 async function unlessNotFound(route: Promise<Route>): Promise<Route | undefined> {

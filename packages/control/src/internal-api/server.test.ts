@@ -103,7 +103,7 @@ test('an endpoint that never ran stays init while its host only holds the spec',
   expect(body).toMatchObject({ endpoint: { current_state: 'init', pending_state: 'active' } });
 });
 
-test('a route says where an endpoint lives and whether it is still being made', async () => {
+test('a route says where an endpoint, or that of a branch, lives and whether it is still being made', async () => {
   await using control = await TestControl.open(postgres, { works: false });
   const { endpoints } = await control.createProject();
   const url = `/internal/v1/endpoints/${endpoints[0]!.id}/route`;
@@ -114,6 +114,9 @@ test('a route says where an endpoint lives and whether it is still being made', 
   await expect
     .poll(async () => JSON.parse((await control.internalApi.inject({ url, headers })).body))
     .toEqual({ ...route, pending: false });
+  const ofBranch = `/internal/v1/endpoints/${endpoints[0]!.branch_id}/route`;
+  const { body: branchRoute } = await control.internalApi.inject({ url: ofBranch, headers });
+  expect(JSON.parse(branchRoute)).toEqual({ ...route, pending: false });
   const unknown = '/internal/v1/endpoints/ep-none/route';
   const { body, statusCode } = await control.internalApi.inject({ url: unknown, headers });
   expect([statusCode, JSON.parse(body)]).toMatchObject([404, { code: 'endpoint_not_found' }]);

@@ -1,5 +1,11 @@
 import { errorCatalogue, HostReport, idPattern, PgfleetError } from '@pgfleet/contract';
-import type { EndpointId, EndpointRoute, HostEntry, HostId, RpcErrorBody } from '@pgfleet/contract';
+import type {
+  EndpointName,
+  EndpointRoute,
+  HostEntry,
+  HostId,
+  RpcErrorBody,
+} from '@pgfleet/contract';
 import { equalInConstantTime } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import Fastify from 'fastify';
@@ -47,7 +53,7 @@ export function createInternalApi(options: InternalApiOptions): FastifyInstance 
 }
 
 const HostParams = Type.Object({ host_id: Type.String({ pattern: idPattern }) });
-const RouteParams = Type.Object({ endpoint_id: Type.String({ pattern: idPattern }) });
+const RouteParams = Type.Object({ name: Type.String({ pattern: idPattern }) });
 
 function hostRoutes(app: FastifyInstance, { db, worker, log }: InternalApiOptions): void {
   app.post<{ Params: { host_id: HostId }; Body: HostReport }>(
@@ -75,11 +81,11 @@ function hostRoutes(app: FastifyInstance, { db, worker, log }: InternalApiOption
 }
 
 function routeRoutes(app: FastifyInstance, { db }: InternalApiOptions): void {
-  app.get<{ Params: { endpoint_id: EndpointId } }>(
-    '/internal/v1/endpoints/:endpoint_id/route',
+  app.get<{ Params: { name: EndpointName } }>(
+    '/internal/v1/endpoints/:name/route',
     { schema: { params: RouteParams } },
     async ({ params }): Promise<EndpointRoute> => {
-      const route = await findRoute(db, params.endpoint_id);
+      const route = await findRoute(db, params.name);
       if (!route) throw new PgfleetError('endpoint_not_found');
       if (route.creationError !== null) throw notCreated(route.creationError);
       // No host of the region has reported yet: the proxy asks again.

@@ -1,4 +1,12 @@
-import type { EndpointId, EndpointRoute, HostEntry, HostId, HostReport } from '@pgfleet/contract';
+import type {
+  BranchId,
+  EndpointId,
+  EndpointName,
+  EndpointRoute,
+  HostEntry,
+  HostId,
+  HostReport,
+} from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -85,8 +93,8 @@ export interface KnownRoute extends Omit<EndpointRoute, 'hostId'> {
   readonly creationError: string | null;
 }
 
-/** Finds where an endpoint lives. */
-export function findRoute(db: Database, id: EndpointId): Promise<KnownRoute | undefined> {
+/** Finds where an endpoint lives; those of a branch all live where the branch does. */
+export function findRoute(db: Database, name: EndpointName): Promise<KnownRoute | undefined> {
   return db
     .selectFrom('endpoints')
     .innerJoin('branches', 'branches.id', 'endpoints.branch_id')
@@ -106,7 +114,12 @@ export function findRoute(db: Database, id: EndpointId): Promise<KnownRoute | un
         .limit(1)
         .as('creationError'),
     ])
-    .where('endpoints.id', '=', id)
+    .where((eb) =>
+      eb.or([
+        eb('endpoints.id', '=', name as EndpointId),
+        eb('endpoints.branch_id', '=', name as BranchId),
+      ]),
+    )
     .where('projects.deleted_at', 'is', null)
     .$castTo<KnownRoute>()
     .executeTakeFirst();

@@ -11,6 +11,8 @@ import {
   type LoginResponse,
   PgfleetError,
   type ProjectId,
+  type TimeTravelRequest,
+  type TimeTravelResponse,
 } from '@pgfleet/contract';
 
 /** One endpoint of the fake host. */
@@ -21,6 +23,9 @@ export type FakeEndpoint = {
   allowedIps?: string[];
   blockPublicConnections?: boolean;
   disabled?: boolean;
+  branchId?: string;
+  /** Shows the branch as it was. */
+  timeTravel?: (request: TimeTravelRequest) => Promise<TimeTravelResponse>;
   /** Wakes the compute; the result is its socket. */
   start: () => Promise<string>;
 };
@@ -37,6 +42,7 @@ export class FakeFleet implements AsyncDisposable {
   readonly announced = new Map<string, { readonly pending: boolean }>();
   readonly reports: ActivityReport[] = [];
   starts = 0;
+  readonly journeys: TimeTravelRequest[] = [];
   readonly #directory: string;
   readonly #servers = new Map<string, Server>();
 
@@ -97,6 +103,7 @@ export class FakeFleet implements AsyncDisposable {
 
   async #host(path: string, body: unknown): Promise<unknown> {
     if (path === '/v1/activity') return this.reports.push(...(body as ActivityRequest).endpoints);
+    if (path === '/v1/time-travel') return this.#timeTravel(body as TimeTravelRequest);
     const [, endpointId = '', verb = ''] = /^\/v1\/endpoints\/([^/]+)\/(\w+)$/.exec(path) ?? [];
     if (verb === 'login') return this.#login(endpointId, body as LoginRequest);
     this.starts += 1;
@@ -105,12 +112,13 @@ export class FakeFleet implements AsyncDisposable {
     return { socketPath: endpoint.socketPath, started: true };
   }
 
-  async #login(endpointId: string, request: LoginRequest): Promise<LoginResponse> {
+  async #login(name: string, request: LoginRequest): Promise<LoginResponse> {
     const end = performance.now() + (request.waitForSpecMs ?? 0);
-    while (!this.endpoints.has(endpointId) && performance.now() < end) {
+    while (!this.#find(name) && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    const endpoint = this.#endpoint(endpointId);
+    const [endpointId, endpoint] = this.#find(name) ?? [];
+    if (!endpointId || !endpoint) throw new PgfleetError('endpoint_not_found');
     return {
       endpointId: endpointId as EndpointId,
       projectId: 'project' as ProjectId,
@@ -120,6 +128,18 @@ export class FakeFleet implements AsyncDisposable {
       disabled: endpoint.disabled ?? false,
       socketPath: endpoint.socketPath,
     };
+  }
+
+  async #timeTravel(request: TimeTravelRequest): Promise<TimeTravelResponse> {
+    this.journeys.push(request);
+    const { timeTravel } = this.#endpoint(request.endpointId);
+    if (!timeTravel) throw new PgfleetError('point_not_available');
+    return await timeTravel(request);
+  }
+
+  /** A branch id stands for the endpoint of the branch. */
+  #find(name: string): readonly [string, FakeEndpoint] | undefined {
+    return [...this.endpoints].find(([id, { branchId }]) => id === name || branchId === name);
   }
 
   #endpoint(endpointId: string): FakeEndpoint {
