@@ -9,7 +9,9 @@ export type ComputeErrorCode =
   | 'instance_start_timeout'
   | 'instance_stop_timeout'
   | 'socket_path_too_long'
-  | 'admin_login_failed';
+  | 'admin_login_failed'
+  /** A file of a data directory is torn, or is no file: it cannot be trusted. */
+  | 'data_directory_damaged';
 
 /** An error of this package: the message is safe for clients, private detail is in `cause`. */
 export class ComputeError extends Error {

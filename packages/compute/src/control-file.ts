@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { ComputeError } from './compute-error.ts';
-import { readDataFile } from './read-data-file.ts';
+import { crc32c } from './crc32c.ts';
+import { DataDirectory } from './data-directory.ts';
 
 // DBState in src/include/catalog/pg_control.h, in its order.
 const clusterStates = [
@@ -23,27 +23,58 @@ export interface ControlFile {
   readonly redoLsn: bigint;
   /** Postgres' timeline number, which is not pgfleet's timeline id. */
   readonly timelineNumber: number;
+  /** Settings the cluster last ran with: with less, an instance does not replay its WAL. */
+  readonly maxConnections: number;
+  readonly maxWorkerProcesses: number;
+  readonly maxWalSenders: number;
+  readonly maxPreparedTransactions: number;
+  readonly maxLocksPerTransaction: number;
+  readonly walSegmentBytes: number;
+  /** Whether pages carry checksums. */
+  readonly dataChecksums: boolean;
 }
 
-// pg_control_version: 1300 for Postgres 13 to 16, then 1700 and 1800.
-// Up to and with the timeline number.
-const FIRST_FIELDS_BYTES = 52;
-const KNOWN_VERSIONS: readonly number[] = [1300, 1700, 1800];
+const NAME = 'global/pg_control';
+/**
+ * Where the checksum stands, by pg_control_version: 1300 for Postgres 13 to 16, then 1700 and 1800,
+ * which put default_char_signedness before it.
+ */
+const CRC_OFFSETS: Readonly<Record<number, number>> = { 1300: 288, 1700: 288, 1800: 292 };
+const FIELDS_BYTES = 296;
+// Postgres may be writing it; that takes microseconds, so a second look in a row is a torn file.
+const LOOKS = 5;
 
 /**
- * Reads `global/pg_control` of Postgres 14 to 18 without starting anything.
+ * Reads `global/pg_control` of Postgres 14 to 18, also while it runs.
  *
- * The layout is `struct ControlFileData` in src/include/catalog/pg_control.h, of which these first
- * fields have not moved; numbers are in the machine's byte order, which is little-endian.
+ * The layout is `struct ControlFileData` in src/include/catalog/pg_control.h, whose fields up to
+ * the checksum have not moved between these versions; numbers are in the machine's byte order,
+ * which is little-endian.
  *
- * @throws ComputeError `installation_unusable` when the file is of another version.
+ * @throws ComputeError `installation_unusable` when the file is of another version,
+ * `data_directory_damaged` when its checksum is wrong; the system's error when it is missing.
  */
 export function readControlFile(dataDirectory: string): ControlFile {
-  const bytes = readDataFile(join(dataDirectory, 'global', 'pg_control'), FIRST_FIELDS_BYTES);
-  const isComplete = bytes.length === FIRST_FIELDS_BYTES;
-  const state = isComplete ? clusterStates[bytes.readUInt32LE(16)] : undefined;
-  if (state === undefined || !KNOWN_VERSIONS.includes(bytes.readUInt32LE(8))) {
+  using directory = DataDirectory.open(dataDirectory);
+  for (let look = 1; look < LOOKS; look++) {
+    const bytes = directory.read(NAME, FIELDS_BYTES);
+    if (isWhole(bytes)) return parse(bytes);
+  }
+  return parse(directory.read(NAME, FIELDS_BYTES));
+}
+
+/** Says whether the cluster at rest was stopped cleanly, so that it starts without recovery. */
+export function wasCleanShutdown(dataDirectory: string): boolean {
+  return readControlFile(dataDirectory).state === 'shut_down';
+}
+
+function parse(bytes: Buffer): ControlFile {
+  if (bytes.length === FIELDS_BYTES && crcOffset(bytes) === undefined) {
     throw new ComputeError('installation_unusable', 'the control file is of an unknown version');
+  }
+  const state = isWhole(bytes) ? clusterStates[bytes.readUInt32LE(16)] : undefined;
+  if (state === undefined) {
+    throw new ComputeError('data_directory_damaged', 'the control file is damaged');
   }
   return {
     systemIdentifier: bytes.readBigUInt64LE(0),
@@ -51,10 +82,22 @@ export function readControlFile(dataDirectory: string): ControlFile {
     checkpointLsn: bytes.readBigUInt64LE(32),
     redoLsn: bytes.readBigUInt64LE(40),
     timelineNumber: bytes.readUInt32LE(48),
+    maxConnections: bytes.readInt32LE(180),
+    maxWorkerProcesses: bytes.readInt32LE(184),
+    maxWalSenders: bytes.readInt32LE(188),
+    maxPreparedTransactions: bytes.readInt32LE(192),
+    maxLocksPerTransaction: bytes.readInt32LE(196),
+    walSegmentBytes: bytes.readUInt32LE(228),
+    dataChecksums: bytes.readUInt32LE(252) > 0,
   };
 }
 
-/** Says whether the cluster at rest was stopped cleanly, so that it starts without recovery. */
-export function wasCleanShutdown(dataDirectory: string): boolean {
-  return readControlFile(dataDirectory).state === 'shut_down';
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < FIELDS_BYTES) return false;
+  const offset = crcOffset(bytes);
+  return offset !== undefined && crc32c(bytes.subarray(0, offset)) === bytes.readUInt32LE(offset);
+}
+
+function crcOffset(bytes: Buffer): number | undefined {
+  return CRC_OFFSETS[bytes.readUInt32LE(8)];
 }

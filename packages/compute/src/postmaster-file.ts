@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
-import { readDataFile } from './read-data-file.ts';
+import { DataDirectory } from './data-directory.ts';
 
 /** What the postmaster says of itself in `postmaster.pid` (src/include/utils/pidfile.h). */
 export type PostmasterStatus = 'starting' | 'stopping' | 'ready' | 'standby';
@@ -13,7 +13,8 @@ const MAX_BYTES = 9_000;
 /** Reads the postmaster's status; `undefined` while there is no complete file. */
 export function readPostmasterStatus(dataDirectory: string): PostmasterStatus | undefined {
   try {
-    const file = readDataFile(join(dataDirectory, 'postmaster.pid'), MAX_BYTES);
+    using directory = DataDirectory.open(dataDirectory);
+    const file = directory.read('postmaster.pid', MAX_BYTES);
     return file.toString('latin1').split('\n')[STATUS_LINE]?.trim() as PostmasterStatus | undefined;
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return undefined;

@@ -16,6 +16,7 @@ const computeCodes = {
   instance_stop_timeout: 'timeline_locked',
   socket_path_too_long: 'compute_start_failed',
   admin_login_failed: 'compute_start_failed',
+  data_directory_damaged: 'history_damaged',
 } as const satisfies Partial<Record<ComputeErrorCode, ErrorCode>>;
 
 /** Translates what computes, volumes and the system throw into the catalogue's errors. */
