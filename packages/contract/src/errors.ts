@@ -67,6 +67,13 @@ export const errorCatalogue = {
   not_deletable: user(422, 'this object cannot be deleted'),
   branch_has_children: user(422, 'this branch has children'),
   branch_protected: user(422, 'this branch is protected'),
+  branch_not_ready: entry(422, 'XX000', {
+    kind: 'conflict',
+    retryable: true,
+    title: 'branch not ready yet',
+  }),
+  branch_not_root: user(422, 'snapshots can be taken of root branches only'),
+  snapshot_not_created: user(422, 'the data of this snapshot could not be created'),
   point_not_available: entry(400, '22023', {
     kind: 'user',
     retryable: false,

@@ -9,6 +9,9 @@ import {
 } from '@pgfleet/kit';
 import { createApi } from './api/server.ts';
 import { bootstrap } from './bootstrap.ts';
+import { expireSnapshots } from './chores/expire-snapshots.ts';
+import { fireBackupSchedules } from './chores/fire-backup-schedules.ts';
+import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
 import { ControlConfig, masterKeyText } from './config.ts';
 import type { Installation } from './domain/installation.ts';
 import { createInternalApi } from './internal-api/server.ts';
@@ -45,7 +48,7 @@ await runProcess(log, async (shutdown) => {
   const worker = OperationWorker.open({ db: queue, actions, connectHost, log });
   shutdown.add({ name: 'hosts', limitMs: 1_000, run: () => hosts[Symbol.asyncDispose]() });
   shutdown.add({ name: 'operations', limitMs: 5_000, run: () => worker[Symbol.asyncDispose]() });
-  const sweeper = new Sweeper(chores(db), log);
+  const sweeper = new Sweeper(chores({ db, worker, log }), log);
   shutdown.add({ name: 'sweeper', limitMs: 3_000, run: () => sweeper[Symbol.asyncDispose]() });
 
   const internalApi = createInternalApi({ db, worker, token, log });
@@ -60,8 +63,16 @@ await runProcess(log, async (shutdown) => {
   announceReady();
 });
 
-function chores(db: Database): Chore[] {
-  return [{ name: 'forget answers', everyMs: 10 * 60_000, run: () => forgetOldAnswers(db) }];
+function chores(context: ScheduleContext): Chore[] {
+  return [
+    {
+      name: 'forget answers',
+      everyMs: 10 * 60_000,
+      run: () => forgetOldAnswers(context.db),
+    },
+    { name: 'fire backup schedules', everyMs: 5_000, run: () => fireBackupSchedules(context) },
+    { name: 'expire snapshots', everyMs: 5_000, run: () => expireSnapshots(context) },
+  ];
 }
 
 async function describeInstallation(): Promise<Installation> {

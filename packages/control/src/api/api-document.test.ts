@@ -27,6 +27,11 @@ const remarks: Readonly<Record<string, string>> = {
     'success when it runs already; the operation fails after five attempts, the next connection tries again',
   suspendProjectEndpoint: 'success when it sleeps already; open connections end',
   restartProjectEndpoint: 'suspends and starts; open connections end',
+  createSnapshot:
+    'of root branches; the point is fixed when the call answers, the data follows; `name` is the branch and the time when left out',
+  updateSnapshot: '`expires_at` may be set too; null keeps the snapshot for ever',
+  setSnapshotSchedule:
+    'in UTC, at the full hour; weeks begin on Monday, a day beyond the end of a month is its last; items that are due together, and what was missed while control was down, yield one snapshot, kept as long as the longest of them says',
   createApiKey: 'the key is shown this once',
   getCurrentUserInfo: 'limits are those of an installation without plans',
   getAuthDetails: '`auth_method` is `api_key_user`',

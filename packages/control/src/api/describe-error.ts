@@ -1,5 +1,6 @@
 import { PgfleetError, toPgfleetError } from '@pgfleet/contract';
 import type { ErrorBody, ErrorCode } from '@pgfleet/contract';
+import { RpcUnreachableError } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
@@ -41,6 +42,10 @@ const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
 /** Turns anything thrown in a Fastify server into an error of the catalogue. */
 export function toClientError(error: unknown): PgfleetError {
   if (error instanceof PgfleetError || !(error instanceof Error)) return toPgfleetError(error);
+  if (error instanceof RpcUnreachableError) {
+    const message = 'the host of this project cannot be reached, try again';
+    return new PgfleetError('unavailable', { message, cause: error });
+  }
   const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };
   const known = fastifyErrors[code];
   if (known) return new PgfleetError(known, { cause: error });

@@ -12,6 +12,7 @@ import { describeError } from './describe-error.ts';
 import { healthRoutes } from './health.ts';
 import { auditEntry } from './mutation.ts';
 import { accountRoutes, apiKeyRoutes } from './routes/accounts.ts';
+import { backupScheduleRoutes } from './routes/backup-schedules.ts';
 import { branchContentRoutes } from './routes/branch-content.ts';
 import { branchRoutes } from './routes/branches.ts';
 import { changeProjectRoutes } from './routes/change-project.ts';
@@ -20,6 +21,7 @@ import { createProjectRoute } from './routes/create-project.ts';
 import { endpointRoutes } from './routes/endpoints.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { projectRoutes } from './routes/projects.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
 import { acceptJson, compileValidator, requireStorableText } from './validation.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -67,6 +69,8 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   branchRoutes(api, context);
   branchContentRoutes(api, context);
   endpointRoutes(api, context);
+  snapshotRoutes(api, context);
+  backupScheduleRoutes(api, context);
   operationRoutes(api, context);
   accountRoutes(api, context);
   apiKeyRoutes(api, context);

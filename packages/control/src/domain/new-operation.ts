@@ -6,6 +6,8 @@ import type {
   OperationId,
   OperationStatus,
   ProjectId,
+  SnapshotId,
+  TimelineId,
 } from '@pgfleet/contract';
 
 const MINUTE_MS = 60_000;
@@ -31,6 +33,9 @@ export interface NewOperation {
   readonly project_id: ProjectId;
   readonly branch_id: BranchId;
   readonly endpoint_id: EndpointId | null;
+  /** Null where the operation is about the present timeline of its branch. */
+  readonly timeline_id: TimelineId | null;
+  readonly snapshot_id: SnapshotId | null;
   readonly action: OperationAction;
   readonly status: OperationStatus;
   readonly deadline_at: Date;
@@ -40,6 +45,8 @@ export interface OperationSubject {
   readonly projectId: ProjectId;
   readonly branchId: BranchId;
   readonly endpointId?: EndpointId;
+  readonly timelineId?: TimelineId;
+  readonly snapshotId?: SnapshotId;
 }
 
 /**
@@ -55,6 +62,8 @@ export function newOperations(
     project_id: subject.projectId,
     branch_id: subject.branchId,
     endpoint_id: concernsEndpoint(action) ? (subject.endpointId ?? null) : null,
+    timeline_id: subject.timelineId ?? null,
+    snapshot_id: subject.snapshotId ?? null,
     action,
     status: index === 0 ? 'running' : 'scheduling',
     deadline_at: new Date(Date.now() + deadlineMs[action]),

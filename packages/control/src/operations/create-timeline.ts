@@ -5,12 +5,18 @@ import { loadInitialContent, placeTimeline, setTimelineOrigin } from '../store/t
 import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
 import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
+import { createSnapshot } from './create-snapshot.ts';
 
 const HOST_PATIENCE_MS = 10_000;
 
-/** Makes the data of a new branch, then tells the host which endpoints serve it. */
+/**
+ * Makes the data of a new branch, then tells the host which endpoints serve it; or, for an operation
+ * that names one, the data of a snapshot.
+ */
 export const createTimeline = defineAction('provision', {
   async provision(context) {
+    const { snapshot_id: snapshotId } = context.operation;
+    if (snapshotId) return createSnapshot(context, snapshotId);
     const { loaded, host } = await loadBranchHost(context);
     if (!host) return { kind: 'next', step: 'place' };
     await putTimeline(host, loaded, context);

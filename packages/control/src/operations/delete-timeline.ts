@@ -1,10 +1,16 @@
 import { markTimelineDeleted } from '../store/timelines.ts';
 import { defineAction, done } from './action.ts';
 import { callContext, loadBranchHost } from './branch-host.ts';
+import { deleteSnapshot } from './delete-snapshot.ts';
 
-/** Removes the endpoints of a branch from its host, then the data. */
+/**
+ * Removes the endpoints of a branch from its host, then the data; or, for an operation that names
+ * one, the data of a snapshot.
+ */
 export const deleteTimeline = defineAction('endpoints', {
   async endpoints(context) {
+    const { snapshot_id: snapshotId } = context.operation;
+    if (snapshotId) return deleteSnapshot(context, snapshotId);
     const { loaded, host } = await loadBranchHost(context);
     if (host) {
       const ids = loaded.endpoints.map((endpoint) => endpoint.id);

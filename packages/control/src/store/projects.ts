@@ -53,6 +53,17 @@ export async function lockProject(
   return project;
 }
 
+/** Locks a project as {@link lockProject} does, for what nobody asked for; undefined once deleted. */
+export function lockLiveProject(db: Database, id: ProjectId): Promise<ProjectRow | undefined> {
+  return db
+    .selectFrom('projects')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
 export interface ProjectPage {
   readonly organizationIds: readonly OrganizationId[];
   /** The last id of the page before. */

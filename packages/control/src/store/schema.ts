@@ -1,4 +1,5 @@
 import type {
+  BackupScheduleItem,
   BranchId,
   BranchState,
   DefaultEndpointSettings,
@@ -133,7 +134,8 @@ interface SnapshotsTable extends Timestamps {
   readonly timeline_id: TimelineId;
   readonly name: string;
   readonly lsn: string | null;
-  readonly at: Date | null;
+  /** When its content was the present; a time in text keeps the microseconds. */
+  readonly at: ColumnType<Date | null, Date | string | null, Date | string | null>;
   readonly is_manual: boolean;
   readonly full_size: number | null;
   readonly state: Generated<'init' | 'ready'>;
@@ -144,7 +146,7 @@ interface SnapshotsTable extends Timestamps {
 
 interface BackupSchedulesTable {
   readonly branch_id: BranchId;
-  readonly schedule: readonly unknown[];
+  readonly schedule: readonly BackupScheduleItem[];
   readonly next_at: Date | null;
   readonly updated_at: Generated<Date>;
 }

@@ -42,6 +42,19 @@ export async function placeTimeline(
   return row.host_id !== null;
 }
 
+/** Where a timeline lives; undefined while no host was chosen for it. */
+export function findTimelineHost(
+  db: Database,
+  id: TimelineId,
+): Promise<{ readonly id: HostId; readonly address: string } | undefined> {
+  return db
+    .selectFrom('timelines')
+    .innerJoin('hosts', 'hosts.id', 'timelines.host_id')
+    .select(['hosts.id', 'hosts.address'])
+    .where('timelines.id', '=', id)
+    .executeTakeFirst();
+}
+
 /** Notes that nothing of a timeline is left on its host. */
 export async function markTimelineDeleted(db: Database, id: TimelineId): Promise<void> {
   await db

@@ -2,6 +2,7 @@ import { PgfleetError, ProjectUpdateRequest } from '@pgfleet/contract';
 import type { BranchId, OrganizationId } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import type { Installation } from '../../domain/installation.ts';
+import { snapshotRemoval } from '../../domain/new-snapshot.ts';
 import { newOperations } from '../../domain/new-operation.ts';
 import type { NewOperation } from '../../domain/new-operation.ts';
 import { planEndpointDefaults } from '../../domain/new-project.ts';
@@ -11,6 +12,7 @@ import type { Database } from '../../store/database.ts';
 import { listEndpoints, touchEndpoints } from '../../store/endpoints.ts';
 import { cancelOperations, insertOperations } from '../../store/operations.ts';
 import { getProject, lockProject, updateProject } from '../../store/projects.ts';
+import { listSnapshots } from '../../store/snapshots.ts';
 import type { EndpointRow, ProjectRow } from '../../store/schema.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
@@ -106,7 +108,8 @@ async function destroy(tx: Database, id: string, organizationIds: readonly Organ
   const endpoints = await listEndpoints(tx, { projectId });
   await cancelOperations(tx, projectId);
   const operations = branches.flatMap((branch) => removal(project, branch.id, endpoints));
-  await insertOperations(tx, operations);
+  const snapshots = await listSnapshots(tx, projectId);
+  await insertOperations(tx, [...operations, ...snapshots.flatMap(snapshotRemoval)]);
   await updateProject(tx, projectId, { deleted_at: new Date() });
   return project;
 }

@@ -22,6 +22,9 @@ export type DatabaseParams = Static<typeof DatabaseParams>;
 export const EndpointParams = Type.Object({ project_id: id, endpoint_id: id });
 export type EndpointParams = Static<typeof EndpointParams>;
 
+export const SnapshotParams = Type.Object({ project_id: id, snapshot_id: id });
+export type SnapshotParams = Static<typeof SnapshotParams>;
+
 export const OperationParams = Type.Object({ project_id: id, operation_id: Type.String() });
 export type OperationParams = Static<typeof OperationParams>;
 

@@ -1,0 +1,45 @@
+import { BackupSchedule } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import { nextFiringOf, requireSchedule } from '../../domain/backup-schedule.ts';
+import { getBackupSchedule, putBackupSchedule } from '../../store/backup-schedules.ts';
+import { getBranch } from '../../store/branches.ts';
+import { getProject, lockProject } from '../../store/projects.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { mutate } from '../mutation.ts';
+import { BranchParams } from './params.ts';
+
+const path = '/projects/:project_id/branches/:branch_id/backup_schedule';
+
+/** When snapshots of a branch are taken by themselves. */
+export function backupScheduleRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { db } = context;
+
+  app.get<{ Params: BranchParams }>(
+    path,
+    { schema: { params: BranchParams } },
+    async (request): Promise<BackupSchedule> => {
+      const { project_id: projectId, branch_id: branchId } = request.params;
+      const project = await getProject(db, projectId, principalOf(request).organizationIds);
+      const { id } = await getBranch(db, project.id, branchId);
+      return { schedule: [...(await getBackupSchedule(db, id))] };
+    },
+  );
+
+  app.put<{ Params: BranchParams; Body: BackupSchedule }>(
+    path,
+    { schema: { params: BranchParams, body: BackupSchedule } },
+    (request, reply) => {
+      const { schedule } = request.body;
+      requireSchedule(schedule);
+      return mutate(context, { request, reply }, async (tx) => {
+        const { project_id: projectId, branch_id: branchId } = request.params;
+        const project = await lockProject(tx, projectId, principalOf(request).organizationIds);
+        const { id } = await getBranch(tx, project.id, branchId);
+        const nextAt = nextFiringOf(schedule, new Date());
+        await putBackupSchedule(tx, id, { schedule, nextAt });
+        return { status: 200, body: {} };
+      });
+    },
+  );
+}

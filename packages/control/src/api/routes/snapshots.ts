@@ -1,0 +1,143 @@
+import { PgfleetError, SnapshotCreateQuery, SnapshotUpdateRequest } from '@pgfleet/contract';
+import type { CreatedSnapshot, PointInTime, Snapshot } from '@pgfleet/contract';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { requireExpiry } from '../../domain/expiry.ts';
+import { planSnapshot, snapshotRemoval } from '../../domain/new-snapshot.ts';
+import { pointInTime } from '../../domain/point-in-time.ts';
+import { getBranch } from '../../store/branches.ts';
+import type { BranchDetails } from '../../store/branches.ts';
+import { insertOperations } from '../../store/operations.ts';
+import { getProject, lockProject } from '../../store/projects.ts';
+import {
+  getSnapshot,
+  insertSnapshot,
+  listSnapshots,
+  markSnapshotDeleted,
+  updateSnapshot,
+} from '../../store/snapshots.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { hostOfBranch } from '../branch-at-host.ts';
+import { mutate } from '../mutation.ts';
+import { presentOperation } from '../present/present-operation.ts';
+import { presentSnapshot } from '../present/present-snapshot.ts';
+import { BranchParams, ProjectParams, SnapshotParams } from './params.ts';
+
+const snapshotPath = '/projects/:project_id/snapshots/:snapshot_id';
+
+/** Snapshots: taking, reading, changing and deleting. */
+export function snapshotRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoute(app, context);
+  createRoute(app, context);
+  changeRoutes(app, context);
+}
+
+function readRoute(app: FastifyInstance, { db }: ApiContext): void {
+  app.get<{ Params: ProjectParams }>(
+    '/projects/:project_id/snapshots',
+    { schema: { params: ProjectParams } },
+    async (request): Promise<{ readonly snapshots: readonly Snapshot[] }> => {
+      const { organizationIds } = principalOf(request);
+      const project = await getProject(db, request.params.project_id, organizationIds);
+      const snapshots = await listSnapshots(db, project.id);
+      return { snapshots: snapshots.map(presentSnapshot) };
+    },
+  );
+}
+
+type CreateRequest = FastifyRequest<{ Params: BranchParams; Querystring: SnapshotCreateQuery }>;
+
+function createRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post<{ Params: BranchParams; Querystring: SnapshotCreateQuery }>(
+    '/projects/:project_id/branches/:branch_id/snapshot',
+    { schema: { params: BranchParams, querystring: SnapshotCreateQuery } },
+    async (request, reply) => {
+      const now = new Date();
+      const expiresAt = requireExpiry(request.query.expires_at, 'expires_at', now) ?? null;
+      const { branch, regionId } = await rootBranch(request, context);
+      const at = await resolve(branch, pointInTime(request.query), context);
+      const { name } = request.query;
+      const { userId: createdBy, organizationIds } = principalOf(request);
+      const source = { branch, regionId, at };
+      const plan = planSnapshot(source, { name, expiresAt, createdBy, now });
+      return mutate(context, { request, reply }, async (tx) => {
+        await lockProject(tx, branch.project_id, organizationIds);
+        await getBranch(tx, branch.project_id, branch.id);
+        const { snapshot, operations } = await insertSnapshot(tx, plan);
+        const body: CreatedSnapshot = {
+          snapshot: presentSnapshot(snapshot),
+          operations: operations.map(presentOperation),
+        };
+        return { status: 200, body };
+      });
+    },
+  );
+}
+
+async function rootBranch(
+  request: CreateRequest,
+  { db }: ApiContext,
+): Promise<{ readonly branch: BranchDetails; readonly regionId: string }> {
+  const { project_id: projectId, branch_id: branchId } = request.params;
+  const project = await getProject(db, projectId, principalOf(request).organizationIds);
+  const branch = await getBranch(db, project.id, branchId);
+  if (branch.parent_id) throw new PgfleetError('branch_not_root');
+  return { branch, regionId: project.region_id };
+}
+
+// The host says at once what the point is, so that the snapshot holds what was committed when it
+// was asked for, however long its operation has to wait. A branch that is just being made has
+// nothing but its head, which its operation finds.
+async function resolve(
+  branch: BranchDetails,
+  at: PointInTime,
+  context: ApiContext,
+): Promise<PointInTime> {
+  if (branch.current_state === 'init' && at.kind === 'head') return at;
+  const host = await hostOfBranch(branch, context);
+  const resolved = await host.resolvePoint(branch.timeline_id, at);
+  return resolved.at;
+}
+
+function changeRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.patch<{ Params: SnapshotParams; Body: SnapshotUpdateRequest }>(
+    snapshotPath,
+    { schema: { params: SnapshotParams, body: SnapshotUpdateRequest } },
+    (request, reply) => {
+      const { name, expires_at: expiry } = request.body.snapshot;
+      const expiresAt = requireExpiry(expiry, 'snapshot.expires_at', new Date());
+      return mutate(context, { request, reply }, async (tx) => {
+        const { organizationIds } = principalOf(request);
+        const { project_id: projectId, snapshot_id: snapshotId } = request.params;
+        const project = await lockProject(tx, projectId, organizationIds);
+        const { id } = await getSnapshot(tx, project.id, snapshotId);
+        const snapshot = await updateSnapshot(tx, id, {
+          ...(name === undefined ? {} : { name }),
+          ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+        });
+        return { status: 200, body: { snapshot: presentSnapshot(snapshot) } };
+      });
+    },
+  );
+
+  app.delete<{ Params: SnapshotParams }>(
+    snapshotPath,
+    { schema: { params: SnapshotParams } },
+    (request, reply) => remove(context, { request, reply }),
+  );
+}
+
+function remove(
+  context: ApiContext,
+  http: { request: FastifyRequest<{ Params: SnapshotParams }>; reply: FastifyReply },
+): Promise<FastifyReply> {
+  const { project_id: projectId, snapshot_id: snapshotId } = http.request.params;
+  return mutate(context, http, async (tx) => {
+    const { organizationIds } = principalOf(http.request);
+    const project = await lockProject(tx, projectId, organizationIds);
+    const snapshot = await getSnapshot(tx, project.id, snapshotId);
+    await markSnapshotDeleted(tx, snapshot.id);
+    const operations = await insertOperations(tx, snapshotRemoval(snapshot));
+    return { status: 202, body: { operations: operations.map(presentOperation) } };
+  });
+}
