@@ -1,8 +1,30 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { idPattern } from '../ids.ts';
 import type { BranchId, EndpointId, ProjectId } from '../ids.ts';
 import type { EndpointState } from '../states.ts';
 import { ComputeUnits, EndpointSettings, SuspendTimeoutSeconds } from './settings.ts';
+
+/** Body of `POST /projects/{project_id}/endpoints`. */
+export const EndpointCreateRequest = Type.Object({
+  endpoint: Type.Object({
+    branch_id: Type.Unsafe<BranchId>(Type.String({ pattern: idPattern })),
+    type: Type.Enum(['read_write', 'read_only']),
+    /** None but the project's is possible. */
+    region_id: Type.Optional(Type.String()),
+    settings: Type.Optional(EndpointSettings),
+    autoscaling_limit_min_cu: Type.Optional(ComputeUnits),
+    autoscaling_limit_max_cu: Type.Optional(ComputeUnits),
+    provisioner: Type.Optional(Type.String({ maxLength: 64 })),
+    pooler_enabled: Type.Optional(Type.Boolean()),
+    pooler_mode: Type.Optional(Type.Enum(['transaction'])),
+    disabled: Type.Optional(Type.Boolean()),
+    passwordless_access: Type.Optional(Type.Boolean()),
+    suspend_timeout_seconds: Type.Optional(SuspendTimeoutSeconds),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  }),
+});
+export type EndpointCreateRequest = Static<typeof EndpointCreateRequest>;
 
 /** Body of `PATCH /projects/{project_id}/endpoints/{endpoint_id}`. */
 export const EndpointUpdateRequest = Type.Object({

@@ -57,7 +57,25 @@ export function newOperations(
   subject: OperationSubject,
   actions: readonly OperationAction[],
 ): NewOperation[] {
-  return actions.map((action, index) => ({
+  return actions.map((action, index) => planOperation(subject, action, index === 0));
+}
+
+/** Makes operations that start computes, behind others of the same branch. */
+export function startOperations(
+  subject: OperationSubject,
+  endpointIds: readonly EndpointId[],
+): NewOperation[] {
+  return endpointIds.map((endpointId) =>
+    planOperation({ ...subject, endpointId }, 'start_compute', false),
+  );
+}
+
+function planOperation(
+  subject: OperationSubject,
+  action: OperationAction,
+  isFirst: boolean,
+): NewOperation {
+  return {
     id: randomUUID() as OperationId,
     project_id: subject.projectId,
     branch_id: subject.branchId,
@@ -65,9 +83,9 @@ export function newOperations(
     timeline_id: subject.timelineId ?? null,
     snapshot_id: subject.snapshotId ?? null,
     action,
-    status: index === 0 ? 'running' : 'scheduling',
+    status: isFirst ? 'running' : 'scheduling',
     deadline_at: new Date(Date.now() + deadlineMs[action]),
-  }));
+  };
 }
 
 function concernsEndpoint(action: OperationAction): boolean {

@@ -27,6 +27,7 @@ import {
 } from './compute-settings.ts';
 import type { Installation } from './installation.ts';
 import { invalidField } from './invalid-request.ts';
+import { defaultEndpoint } from './new-endpoint.ts';
 import { newOperations } from './new-operation.ts';
 import type { NewOperation } from './new-operation.ts';
 import { requirePgSettings } from './pg-settings.ts';
@@ -106,7 +107,7 @@ export function planProject(
     },
     timelineId: newTimelineId(),
     branch: { id: branchId, name: request.branch?.name ?? 'main' },
-    endpoint: { id: endpointId, ...endpointOf(defaults) },
+    endpoint: { id: endpointId, ...defaultEndpoint(defaults) },
     role: {
       name: requireRoleName(
         request.branch?.role_name ?? defaultRoleName(databaseName),
@@ -181,17 +182,4 @@ function defaultRoleName(databaseName: string): string {
   throw new PgfleetError('invalid_request', {
     message: 'the default role name of this database is too long: give project.branch.role_name',
   });
-}
-
-function endpointOf(defaults: DefaultEndpointSettings) {
-  const { pg_settings: pgSettings, pgbouncer_settings: poolSettings } = defaults;
-  return {
-    min_cu: defaults.autoscaling_limit_min_cu ?? defaultComputeLimits.minCu,
-    max_cu: defaults.autoscaling_limit_max_cu ?? defaultComputeLimits.maxCu,
-    suspend_timeout_seconds: defaults.suspend_timeout_seconds ?? 0,
-    settings: {
-      ...(pgSettings ? { pg_settings: pgSettings } : {}),
-      ...(poolSettings ? { pgbouncer_settings: poolSettings } : {}),
-    },
-  };
 }

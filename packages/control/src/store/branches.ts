@@ -8,6 +8,8 @@ import type { BranchRow } from './schema.ts';
 export interface BranchDetails extends BranchRow {
   readonly active_seconds: number;
   readonly bytes_out: number;
+  /** Bytes; null until it was first measured. */
+  readonly logical_size: number | null;
   readonly creator_name: string;
 }
 
@@ -134,6 +136,7 @@ function detailed(
 ) {
   return matching(db, filter)
     .innerJoin('users', 'users.id', 'branches.created_by')
+    .innerJoin('timelines', 'timelines.id', 'branches.timeline_id')
     .innerJoinLateral(
       (qb) =>
         qb
@@ -149,7 +152,7 @@ function detailed(
       (join) => join.onTrue(),
     )
     .selectAll(['branches', 'used'])
-    .select('users.name as creator_name');
+    .select(['users.name as creator_name', 'timelines.logical_bytes as logical_size']);
 }
 
 function sortValue(sortBy: BranchSort) {

@@ -107,7 +107,7 @@ interface BranchesTable extends Timestamps {
   readonly timeline_id: TimelineId;
   readonly parent_id: BranchId | null;
   readonly parent_lsn: string | null;
-  readonly parent_timestamp: Date | null;
+  readonly parent_timestamp: ColumnType<Date | null, Date | string | null, Date | string | null>;
   readonly name: string;
   readonly is_default: boolean;
   readonly is_protected: Generated<boolean>;
@@ -182,6 +182,7 @@ interface EndpointsTable extends Timestamps {
   readonly suspended_at: Date | null;
   readonly active_seconds: Generated<number>;
   readonly bytes_out: Generated<number>;
+  readonly deleted_at: Date | null;
 }
 
 interface RolesTable extends Timestamps {

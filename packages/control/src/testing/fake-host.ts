@@ -19,6 +19,8 @@ export class FakeHost {
   readonly id: HostId;
   readonly regionId: string;
   readonly timelines = new Map<TimelineId, TimelineSpec>();
+  /** Every specification of a timeline that was put, in order. */
+  readonly puts: TimelineSpec[] = [];
   readonly endpoints = new Map<EndpointId, EndpointSpec>();
   readonly running = new Set<EndpointId>();
   /** The calls in the order in which they came in, for example `start ep-…`. */
@@ -81,7 +83,12 @@ export class FakeHost {
     const client: Partial<HostClient> = {
       putTimeline: async (spec, context) => {
         await this.#note(`putTimeline ${spec.timelineId}`, context?.signal);
+        const isKnown = this.timelines.has(spec.timelineId);
+        if (spec.source.kind !== 'template' && !isKnown) {
+          this.#requireTimeline(spec.source.timelineId);
+        }
         this.timelines.set(spec.timelineId, spec);
+        this.puts.push(spec);
         return { state: 'ready', origin: spec.source.kind === 'template' ? null : this.head };
       },
       deleteTimeline: async (id, context) => {
@@ -111,6 +118,10 @@ export class FakeHost {
       },
       putEndpoint: async (spec, context) => {
         await this.#note(`putEndpoint ${spec.endpointId}`, context?.signal);
+        const known = this.endpoints.get(spec.endpointId);
+        if (known && known.generation > spec.generation) return this.status(spec.endpointId);
+        // What runs on another timeline than the endpoint's is of no use.
+        if (known?.timelineId !== spec.timelineId) this.running.delete(spec.endpointId);
         this.endpoints.set(spec.endpointId, spec);
         return this.status(spec.endpointId);
       },

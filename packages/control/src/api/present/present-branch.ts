@@ -16,6 +16,7 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
     current_state: branch.current_state,
     ...(branch.pending_state ? { pending_state: branch.pending_state } : {}),
     state_changed_at: timestamp(branch.state_changed_at),
+    ...optional('logical_size', branch.logical_size),
     creation_source: 'console',
     primary: branch.is_default,
     default: branch.is_default,
@@ -27,6 +28,37 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
     data_transfer_bytes: Math.round(branch.bytes_out ?? 0),
     created_at: timestamp(branch.created_at),
     updated_at: timestamp(branch.updated_at),
+    ...optional('ttl_interval_seconds', branch.ttl_interval_seconds),
+    ...optional('expires_at', branch.expires_at && timestamp(branch.expires_at)),
+    ...optional('last_reset_at', branch.last_reset_at && timestamp(branch.last_reset_at)),
     ...(branch.creator_name ? { created_by: { name: branch.creator_name, image: '' } } : {}),
+    init_source: branch.init_source,
+    ...optional('restore_status', branch.restore_status),
+    ...optional('restored_from', branch.restored_from),
+    ...optional('restored_as', branch.restored_as),
+    ...(branch.is_protected ? { restricted_actions: restrictedByProtection } : {}),
+    ...presentRecovery(branch),
   };
+}
+
+const restrictedByProtection = ['restore', 'delete-rw-endpoint'].map((name) => ({
+  name,
+  reason: 'the branch is protected',
+}));
+
+// Whom nobody deleted ran out of time.
+function presentRecovery(branch: BranchRow): Pick<Branch, 'recovery'> {
+  const { deleted_at: deletedAt, purge_at: purgeAt } = branch;
+  if (!deletedAt || !purgeAt) return {};
+  return {
+    recovery: {
+      deleted_at: timestamp(deletedAt),
+      recoverable_until: timestamp(purgeAt),
+      deletion_method: branch.deleted_by ? 'user' : 'ttl',
+    },
+  };
+}
+
+function optional(name: keyof Branch, value: unknown) {
+  return value === null || value === undefined ? {} : { [name]: value };
 }

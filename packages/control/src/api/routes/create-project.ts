@@ -166,5 +166,6 @@ function endpointRow({ project, branch, endpoint }: NewProject) {
     suspended_at: null,
     active_seconds: 0,
     bytes_out: 0,
+    deleted_at: null,
   };
 }
