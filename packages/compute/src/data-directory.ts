@@ -5,6 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasErrorCode, syncDirectory } from '@pgfleet/kit';
 import { HeldDirectory, notA } from './held-directory.ts';
+import { HeldEntry } from './held-entry.ts';
 import { currentOwner, type Owner } from './owner.ts';
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE } = constants;
@@ -20,6 +21,14 @@ export interface FileStat {
   readonly size: number;
   /** False for directories, links, pipes and devices. */
   readonly isFile: boolean;
+}
+
+/** A regular file of a data directory, open for reading. */
+export interface LentFile {
+  readonly file: FileHandle;
+  readonly stats: Stats;
+  /** Leads to this very file while it is lent. */
+  readonly path: string;
 }
 
 export interface OwnerOption {
@@ -129,21 +138,20 @@ export class DataDirectory implements Disposable {
     await held.sync();
   }
 
-  /** Lends an open file, and what it is, to `work`. */
-  async withFile<T>(
-    name: string,
-    work: (file: FileHandle, stats: Stats) => Promise<T>,
-  ): Promise<T> {
+  /** Lends an open file to `work`. */
+  async withFile<T>(name: string, work: (lent: LentFile) => Promise<T>): Promise<T> {
     using place = this.#place(name);
-    const handle = await open(place.path, READ_ONLY).catch((error: unknown) => {
+    const file = await open(place.path, READ_ONLY).catch((error: unknown) => {
       throw namedFailure(error, name);
     });
     try {
-      const stats = await handle.stat();
+      const stats = await file.stat();
       if (!stats.isFile()) throw notA('regular file', name);
-      return await work(handle, stats);
+      const isLinux = process.platform === 'linux';
+      const path = isLinux ? `/proc/self/fd/${file.fd}` : join(this.path, name);
+      return await work({ file, stats, path });
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
@@ -152,11 +160,7 @@ export class DataDirectory implements Disposable {
    * process' own, its blocks shared where the file system can. Not durable by itself.
    */
   async cloneOut(name: string, targetPath: string): Promise<void> {
-    await this.withFile(name, async (file) => {
-      const isLinux = process.platform === 'linux';
-      const source = isLinux ? `/proc/self/fd/${file.fd}` : join(this.path, name);
-      await copyNew(source, { targetPath, owner: currentOwner() });
-    });
+    await this.withFile(name, ({ path }) => copyNew(path, { targetPath, owner: currentOwner() }));
   }
 
   /** Clones a trusted file inwards, in the place of whatever was there. */
@@ -172,7 +176,7 @@ export class DataDirectory implements Disposable {
    * directories were synced. Whoever has the file open can still write to it.
    */
   async moveOut(name: string, targetPath: string): Promise<void> {
-    await this.withFile(name, async (file, { ino }) => {
+    await this.withFile(name, async ({ file, stats }) => {
       await file.sync();
       using place = this.#place(name);
       try {
@@ -182,7 +186,7 @@ export class DataDirectory implements Disposable {
         if (!hasErrorCode(error, 'EXDEV')) throw error;
         return await this.#carryOut(name, targetPath);
       }
-      await assertMoved(targetPath, ino);
+      await assertMoved(targetPath, stats.ino);
       await give(file, currentOwner());
     });
   }
@@ -197,40 +201,10 @@ export class DataDirectory implements Disposable {
     await this.remove(name);
   }
 
-  #place(name: string): Place {
+  #place(name: string): HeldEntry {
     const components = name.split('/');
     if (components.length > MAX_COMPONENTS) throw new Error(`${name} has too many components`);
-    return new Place(this.#root, components);
-  }
-}
-
-/** An entry of a directory that is held while the entry is used. */
-class Place implements Disposable {
-  readonly parent: HeldDirectory;
-  readonly leaf: string;
-  readonly #opened: HeldDirectory[] = [];
-
-  constructor(root: HeldDirectory, components: readonly string[]) {
-    this.leaf = components.at(-1)!;
-    let parent = root;
-    try {
-      for (const component of components.slice(0, -1)) {
-        parent = parent.child(component);
-        this.#opened.push(parent);
-      }
-    } catch (error) {
-      this[Symbol.dispose]();
-      throw error;
-    }
-    this.parent = parent;
-  }
-
-  get path(): string {
-    return this.parent.path(this.leaf);
-  }
-
-  [Symbol.dispose](): void {
-    for (const directory of this.#opened) directory[Symbol.dispose]();
+    return new HeldEntry(this.#root, components);
   }
 }
 
