@@ -71,5 +71,6 @@ function systemErrorCode(stderr: string): string | undefined {
   if (stderr.includes('No space left on device')) return 'ENOSPC';
   if (stderr.includes('Disk quota exceeded')) return 'EDQUOT';
   if (stderr.includes('Operation not permitted')) return 'EPERM';
+  if (stderr.includes('Directory not empty')) return 'ENOTEMPTY';
   return undefined;
 }

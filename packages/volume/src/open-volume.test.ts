@@ -18,7 +18,7 @@ const why = finding.works ? '' : ` (skipped: ${finding.reason})`;
 
 describe('a volume that exists', () => {
   it('keeps the driver it was created with', async () => {
-    await using test = await TestVolume.open('copy');
+    await using test = await TestVolume.open({ driver: 'copy' });
     await test.volume.create('a');
     await test.reopen();
     expect(test.volume.driver).toBe('copy');
@@ -65,7 +65,7 @@ describe('a probe', () => {
   });
 
   it('of a copying volume advises what to do', async () => {
-    await using test = await TestVolume.open('copy');
+    await using test = await TestVolume.open({ driver: 'copy' });
     const probe = await probeVolume({ directory: test.directory.path });
     expect(probe).toMatchObject({ driver: 'copy', exists: true, copyOnWrite: false });
     expect(probe.advice.join()).toMatch(/XFS .* or btrfs/);

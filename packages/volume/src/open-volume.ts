@@ -13,6 +13,7 @@ import { readPlacement, writePlacement } from './placement.ts';
 import type { Placement } from './placement.ts';
 import { adviceFor } from './probe-volume.ts';
 import { reflinkDriver } from './reflink/driver.ts';
+import { holdsDirectories } from './trees/tree-directory.js';
 import { TreeVolume } from './tree-volume.ts';
 import { TreeWorkers } from './trees/tree-workers.ts';
 import type { DriverName, Volume } from './volume.ts';
@@ -64,6 +65,12 @@ async function openLocked(options: OpenVolumeOptions, lock: FileLock): Promise<V
     : await openNew(options);
   if (!recorded) await writePlacement(record, placement);
 
+  if (!holdsDirectories) {
+    options.log.warn(
+      {},
+      'without /proc clones and removals of trees are not proof against owners that swap directories for links meanwhile',
+    );
+  }
   const workers = new TreeWorkers();
   const driver = drivers[placement.driver](workers);
   return TreeVolume.open({ root, driver, workers, image, lock, log: options.log });

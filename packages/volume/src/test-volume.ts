@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@pgfleet/kit';
 import { runCommand } from './command.ts';
+import { makeImage } from './image/make-image.ts';
+import { MountedImage } from './image/mounted-image.ts';
 import { openVolume } from './open-volume.ts';
+import type { Ground } from './test-grounds.ts';
 import type { DriverName, Volume } from './volume.ts';
 
 // The smallest that mkfs.xfs accepts; sparse, so it costs what is written.
@@ -12,13 +15,28 @@ const imageBytes = 320 * 2 ** 20;
 /** A directory for a test; disposing removes it and fails when a mount or loop device is left. */
 export class TestDirectory implements AsyncDisposable {
   readonly path: string;
+  readonly #top: string;
+  readonly #disk: MountedImage | undefined;
 
-  private constructor(path: string) {
-    this.path = path;
+  private constructor(top: string, disk: MountedImage | undefined) {
+    this.#top = top;
+    this.#disk = disk;
+    this.path = disk ? join(disk.mountPoint, 'data') : top;
   }
 
-  static async create(): Promise<TestDirectory> {
-    return new TestDirectory(await mkdtemp(join(tmpdir(), 'pgfleet-volume-')));
+  /** Makes a directory, on a file system of its own if the ground is one. */
+  static async create({ below }: Partial<Ground> = {}): Promise<TestDirectory> {
+    const top = await mkdtemp(join(tmpdir(), 'pgfleet-volume-'));
+    if (!below) return new TestDirectory(top, undefined);
+    const image = join(top, 'disk.img');
+    await makeImage({ path: image, format: below, sizeBytes: imageBytes });
+    const mountPoint = join(top, 'disk');
+    const directory = new TestDirectory(
+      top,
+      await MountedImage.open({ image, mountPoint, format: below }),
+    );
+    await mkdir(directory.path);
+    return directory;
   }
 
   /** Opens the volume of this directory. */
@@ -35,8 +53,9 @@ export class TestDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const leaks = await this.leaks();
+    await this.#disk?.[Symbol.asyncDispose]();
     if (leaks.length > 0) throw new Error(`left behind: ${leaks.join('\n')}`);
-    await rm(this.path, { recursive: true });
+    await rm(this.#top, { recursive: true });
   }
 }
 
@@ -50,9 +69,9 @@ export class TestVolume implements AsyncDisposable {
     this.volume = volume;
   }
 
-  static async open(driver: DriverName): Promise<TestVolume> {
-    const directory = await TestDirectory.create();
-    return new TestVolume(directory, await directory.open(driver));
+  static async open(ground: Pick<Ground, 'driver' | 'below'>): Promise<TestVolume> {
+    const directory = await TestDirectory.create(ground);
+    return new TestVolume(directory, await directory.open(ground.driver));
   }
 
   /** Closes the volume and opens it again, as a restarted process would. */

@@ -6,6 +6,8 @@ export interface CloneRequest {
   readonly target: string;
   readonly owner?: Owner | undefined;
   readonly inUse: boolean;
+  /** Names at the top of the tree: directories are cloned without content, all else not at all. */
+  readonly exclude: readonly string[];
   readonly signal: AbortSignal;
 }
 

@@ -101,14 +101,16 @@ export class TreeVolume implements Volume {
 
   async clone(from: string, to: string, options: CloneOptions = {}): Promise<string> {
     const source = this.path(from);
-    const { owner, inUse = false } = options;
+    const { owner, inUse = false, exclude = [] } = options;
+    const deep = exclude.find((name) => !isEntryName(name));
+    if (deep !== undefined) throw new TypeError(`${deep} is not an entry at the top of a tree`);
     return this.#build({
       tree: to,
       doing: `clone the tree ${from} as ${to}`,
       signal: options.signal,
       work: async (target, signal) => {
         await this.#assertPresent(from);
-        await this.#parts.driver.clone({ source, target, owner, inUse, signal });
+        await this.#parts.driver.clone({ source, target, owner, inUse, exclude, signal });
       },
     });
   }
@@ -265,6 +267,10 @@ async function directoryExists(path: string): Promise<boolean> {
     if (hasErrorCode(error, 'ENOENT')) return false;
     throw error;
   }
+}
+
+function isEntryName(name: string): boolean {
+  return /^[\w.-]+$/.test(name) && name !== '.' && name !== '..';
 }
 
 function uniquePath(directory: string, tree: string): string {

@@ -24,6 +24,11 @@ export interface CloneOptions {
    * meaning for a volume that is `atomicWhileRunning`.
    */
   readonly inUse?: boolean;
+  /**
+   * Names at the top of the tree that the clone does without: a directory is there but empty, a file
+   * is not. Paths further down cannot be named.
+   */
+  readonly exclude?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -81,10 +86,16 @@ export interface Volume extends AsyncDisposable {
 
   /**
    * Makes `to` a clone of `from` and returns its path. Unless the volume is `atomicWhileRunning` or
-   * the clone is said to be of a tree `inUse`, nobody may write to `from` meanwhile. Modes, symbolic links and contents are kept; times,
-   * hard links between files, sockets and pipes are not.
+   * the clone is said to be of a tree `inUse`, nobody may write to `from` meanwhile. Modes, symbolic
+   * links and contents are kept; times, hard links between files, sockets and pipes are not.
    *
-   * @throws VolumeError `tree_missing`, `tree_exists`, `no_space`; the signal's reason.
+   * Whoever owns the tree may be hostile: what it does to `from` meanwhile, such as to swap a
+   * directory for a symbolic link, never brings anything into the clone that is not in `from`. (On
+   * Linux. Where there is no /proc, which is said in the log when the volume is opened, only links
+   * that are there when they are looked at are refused.) The same holds for `remove` and `treeUsage`.
+   *
+   * @throws VolumeError `tree_missing`, `tree_exists`, `no_space`; TypeError when `exclude` names
+   * more than an entry at the top; the signal's reason.
    */
   clone(from: string, to: string, options?: CloneOptions): Promise<string>;
 

@@ -33,8 +33,9 @@ export function btrfsDriver(workers: TreeWorkers): TreeDriver {
       try {
         await runCommand('btrfs', ['subvolume', 'delete', path]);
       } catch (error) {
-        // Without the mount option user_subvol_rm_allowed only root may delete one at once.
-        if (!hasErrorCode(error, 'EPERM')) throw error;
+        // Without the mount option user_subvol_rm_allowed only root may delete one at once, and
+        // nobody one in which the owner of the tree has made further subvolumes.
+        if (!hasErrorCode(error, 'EPERM', 'ENOTEMPTY')) throw error;
         await removeByWalk(path);
       }
     },

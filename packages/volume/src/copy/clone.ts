@@ -7,11 +7,11 @@ import type { TreeWorkers } from '../trees/tree-workers.ts';
  * journalled, so without the sync a power loss could leave a complete tree of empty files.
  */
 export async function cloneByCopy(
-  { source, target, owner, inUse, signal }: CloneRequest,
+  { source, target, owner, inUse, exclude, signal }: CloneRequest,
   workers: TreeWorkers,
 ): Promise<void> {
   await workers.run(
-    { kind: 'clone', by: 'copy', source, target, inUse, ...(owner && { owner }) },
+    { kind: 'clone', by: 'copy', source, target, inUse, exclude, ...(owner && { owner }) },
     signal,
   );
   await syncTree(target, workers, signal);

@@ -6,11 +6,11 @@ import type { TreeWorkers } from '../trees/tree-workers.ts';
  * out before it shares their extents, and the sizes and extents are journalled ahead of the rename.
  */
 export async function cloneByReflink(
-  { source, target, owner, inUse, signal }: CloneRequest,
+  { source, target, owner, inUse, exclude, signal }: CloneRequest,
   workers: TreeWorkers,
 ): Promise<void> {
   await workers.run(
-    { kind: 'clone', by: 'reflink', source, target, inUse, ...(owner && { owner }) },
+    { kind: 'clone', by: 'reflink', source, target, inUse, exclude, ...(owner && { owner }) },
     signal,
   );
 }

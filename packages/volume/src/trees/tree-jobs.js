@@ -3,37 +3,23 @@
 // is not involved. Plain JavaScript because a worker is loaded by Node itself, without the
 // transformation that makes TypeScript sources importable in development.
 
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  fsyncSync,
-  lchownSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
-
-const copyFlags = {
-  reflink: constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE,
-  copy: constants.COPYFILE_EXCL,
-};
+import { fsyncSync, lchownSync, lstatSync } from 'node:fs';
+import { cloneTree } from './clone-tree.js';
+import { clearEntries, removeTree } from './remove-tree.js';
+import { hasChanged, TreeDirectory } from './tree-directory.js';
 
 /**
  * @typedef {{ readonly uid: number, readonly gid: number }} Owner
- * @typedef {{ kind: 'clone', source: string, target: string, by: 'reflink' | 'copy', owner?: Owner, inUse?: boolean }} CloneJob
+ * @typedef {{ kind: 'clone', source: string, target: string, by: 'reflink' | 'copy', owner?: Owner, inUse?: boolean, exclude?: readonly string[] }} CloneJob
  * @typedef {{ kind: 'chown', path: string, owner: Owner }} ChownJob
+ * @typedef {{ kind: 'clear', path: string, names: readonly string[] }} ClearJob
  * @typedef {{ kind: 'remove', path: string }} RemoveJob
  * @typedef {{ kind: 'sync', path: string }} SyncJob
  * @typedef {{ kind: 'measure', path: string }} MeasureJob
- * @typedef {CloneJob | ChownJob | RemoveJob | SyncJob | MeasureJob} TreeJob
+ * @typedef {CloneJob | ChownJob | ClearJob | RemoveJob | SyncJob | MeasureJob} TreeJob
  * @typedef {{ readonly files: number, readonly apparentBytes: number, readonly allocatedBytes: number }} TreeSize
  * @typedef {() => void} Checkpoint Throws when the job was cancelled; called for each file.
+ * @typedef {import('./tree-directory.js').Entry} Entry
  */
 
 /**
@@ -45,47 +31,10 @@ export function runTreeJob(job, checkpoint) {
   if (job.kind === 'measure') return measureTree(job, checkpoint);
   if (job.kind === 'clone') cloneTree(job, checkpoint);
   else if (job.kind === 'chown') chownTree(job, checkpoint);
+  else if (job.kind === 'clear') clearEntries(job.path, job.names);
   else if (job.kind === 'sync') syncTree(job, checkpoint);
-  else rmSync(job.path, { recursive: true, force: true });
+  else removeTree(job.path);
   return undefined;
-}
-
-/**
- * @param {CloneJob} job
- * @param {Checkpoint} checkpoint
- */
-function cloneTree({ source, target, by, owner, inUse }, checkpoint) {
-  const flags = copyFlags[by];
-  // Only root may give files away; for anybody else a clone is simply his own.
-  const chowns = process.geteuid?.() === 0;
-
-  /** @param {string} from @param {string} to */
-  const cloneDirectory = (from, to) => {
-    const stat = lstatSync(from);
-    const entries = readdirSync(from, { withFileTypes: true });
-    mkdirSync(to, { mode: 0o700 });
-    for (const entry of entries) {
-      checkpoint();
-      try {
-        cloneEntry(entry, `${from}/${entry.name}`, `${to}/${entry.name}`);
-      } catch (error) {
-        if (!inUse || /** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
-      }
-    }
-    if (chowns) lchownSync(to, owner?.uid ?? stat.uid, owner?.gid ?? stat.gid);
-    chmodSync(to, stat.mode & 0o7777);
-  };
-  /** @param {import('node:fs').Dirent} entry @param {string} from @param {string} to */
-  const cloneEntry = (entry, from, to) => {
-    if (entry.isDirectory()) return cloneDirectory(from, to);
-    // A new owner saves a stat for each file.
-    const { uid, gid } = owner ?? lstatSync(from);
-    if (entry.isFile()) copyFileSync(from, to, flags);
-    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
-    else return;
-    if (chowns) lchownSync(to, uid, gid);
-  };
-  cloneDirectory(source, target);
 }
 
 /**
@@ -93,7 +42,10 @@ function cloneTree({ source, target, by, owner, inUse }, checkpoint) {
  * @param {Checkpoint} checkpoint
  */
 function chownTree({ path, owner }, checkpoint) {
-  for (const { path: entry } of walk(path, checkpoint)) lchownSync(entry, owner.uid, owner.gid);
+  lchownSync(path, owner.uid, owner.gid);
+  walk(path, checkpoint, (directory, { name }) => {
+    lchownSync(directory.at(name), owner.uid, owner.gid);
+  });
 }
 
 /**
@@ -101,15 +53,11 @@ function chownTree({ path, owner }, checkpoint) {
  * @param {Checkpoint} checkpoint
  */
 function syncTree({ path }, checkpoint) {
-  for (const entry of walk(path, checkpoint)) {
-    if (!entry.isFile && !entry.isDirectory) continue;
-    const fd = openSync(entry.path, 'r');
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  }
+  walk(path, checkpoint, (directory, entry) => {
+    if (entry.isFile()) directory.withFile(entry.name, ({ fd }) => fsyncSync(fd));
+    else if (entry.isDirectory()) directory.withDirectory(entry.name, (child) => child.sync());
+  });
+  TreeDirectory.with(path, (directory) => directory.sync());
 }
 
 /**
@@ -118,32 +66,37 @@ function syncTree({ path }, checkpoint) {
  * @returns {TreeSize}
  */
 function measureTree({ path }, checkpoint) {
-  const size = { files: 0, apparentBytes: 0, allocatedBytes: 0 };
-  for (const entry of walk(path, checkpoint)) {
-    const stat = lstatSync(entry.path, { throwIfNoEntry: entry.path === path });
-    // A running Postgres deletes files while they are counted.
-    if (!stat) continue;
+  const size = { files: 0, apparentBytes: 0, allocatedBytes: lstatSync(path).blocks * 512 };
+  walk(path, checkpoint, (directory, { name }) => {
+    const stat = lstatSync(directory.at(name));
     size.allocatedBytes += stat.blocks * 512;
-    if (!stat.isFile()) continue;
+    if (!stat.isFile()) return;
     size.files += 1;
     size.apparentBytes += stat.size;
-  }
+  });
   return size;
 }
 
 /**
- * Yields everything under a directory, then the directory itself.
+ * Visits everything under the top of a tree, a directory after what is in it. What vanishes or turns
+ * into something else while it is looked at is left out: a running Postgres deletes files.
  *
- * @param {string} directory
+ * @param {string} path
  * @param {Checkpoint} checkpoint
- * @returns {Generator<{ path: string, isFile: boolean, isDirectory: boolean }>}
+ * @param {(directory: TreeDirectory, entry: Entry) => void} visit
  */
-function* walk(directory, checkpoint) {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    checkpoint();
-    const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory()) yield* walk(path, checkpoint);
-    else yield { path, isFile: entry.isFile(), isDirectory: false };
-  }
-  yield { path: directory, isFile: false, isDirectory: true };
+function walk(path, checkpoint, visit) {
+  /** @param {TreeDirectory} directory */
+  const visitEntries = (directory) => {
+    for (const entry of directory.entries()) {
+      checkpoint();
+      try {
+        if (entry.isDirectory()) directory.withDirectory(entry.name, visitEntries);
+        visit(directory, entry);
+      } catch (error) {
+        if (!hasChanged(error)) throw error;
+      }
+    }
+  };
+  TreeDirectory.with(path, visitEntries);
 }

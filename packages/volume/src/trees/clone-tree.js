@@ -1,0 +1,123 @@
+import {
+  copyFileSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readSync,
+  readlinkSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { callsLinux, shareBlocks } from './file-calls.js';
+import { hasChanged, TreeDirectory } from './tree-directory.js';
+
+const shareFlags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE;
+const copyChunkBytes = 1 << 20;
+const usualFileMode = 0o600;
+
+/**
+ * @typedef {import('./tree-jobs.js').CloneJob} CloneJob
+ * @typedef {import('./tree-jobs.js').Checkpoint} Checkpoint
+ * @typedef {import('./tree-directory.js').Entry} Entry
+ * @typedef {import('./tree-directory.js').OpenFile} OpenFile
+ * @typedef {{ readonly from: TreeDirectory, readonly to: TreeDirectory }} Pair
+ */
+
+/**
+ * Clones a tree file by file, also while somebody who is not trusted writes the source.
+ *
+ * Regular files, directories and symbolic links are cloned, all else is left out. So is a file that
+ * has other names and another owner than the tree: a hard link to what is somebody else's.
+ *
+ * @param {CloneJob} job
+ * @param {Checkpoint} checkpoint
+ */
+export function cloneTree({ source, target, by, owner, inUse, exclude = [] }, checkpoint) {
+  // Only root may give files away; for anybody else a clone is simply his own.
+  const chowns = process.geteuid?.() === 0;
+  const excluded = new Set(exclude);
+  /** @type {number | undefined} */
+  let treeUid;
+
+  /** @param {Pair} pair @param {boolean} withContent */
+  const cloneDirectory = ({ from, to }, withContent) => {
+    const { uid, gid, mode } = from.stat();
+    if (from.isTop) treeUid = uid;
+    for (const entry of withContent ? from.entries() : []) {
+      checkpoint();
+      try {
+        cloneEntry({ from, to }, entry);
+      } catch (error) {
+        if (!inUse || !hasChanged(error)) throw error;
+      }
+    }
+    if (chowns) to.chown(owner ?? { uid, gid });
+    to.chmod(mode & 0o7777);
+  };
+  /** @param {Pair} pair @param {Entry} entry */
+  const cloneEntry = ({ from, to }, entry) => {
+    const { name } = entry;
+    const isExcluded = from.isTop && excluded.has(name);
+    if (entry.isDirectory()) {
+      from.withDirectory(name, (fromChild) => {
+        to.makeDirectory(name);
+        to.withDirectory(name, (toChild) =>
+          cloneDirectory({ from: fromChild, to: toChild }, !isExcluded),
+        );
+      });
+    } else if (isExcluded) {
+      return;
+    } else if (entry.isFile()) {
+      from.withFile(name, (file) => cloneFile(file, to, name));
+    } else if (entry.isSymbolicLink()) {
+      symlinkSync(readlinkSync(from.at(name), 'buffer'), to.at(name));
+      const { uid, gid } = owner ?? lstatSync(from.at(name));
+      if (chowns) lchownSync(to.at(name), uid, gid);
+    }
+  };
+  /** @param {OpenFile} file @param {TreeDirectory} to @param {string} name */
+  const cloneFile = (file, to, name) => {
+    if (file.stat.nlink > 1 && file.stat.uid !== treeUid) return;
+    const { uid, gid } = owner ?? file.stat;
+    // Elsewhere than on Linux blocks are shared by name, and the system wants to create the clone.
+    if (by === 'reflink' && !callsLinux) {
+      copyFileSync(file.path, to.at(name), shareFlags);
+      if (chowns) lchownSync(to.at(name), uid, gid);
+      return;
+    }
+    to.withNewFile(name, (fd) => {
+      if (by === 'reflink') shareBlocks(file.fd, fd);
+      else copyContent(file, fd, checkpoint);
+      if (chowns) fchownSync(fd, uid, gid);
+      const mode = file.stat.mode & 0o777;
+      if (mode !== usualFileMode) fchmodSync(fd, mode);
+    });
+  };
+
+  mkdirSync(target, { mode: 0o700 });
+  TreeDirectory.with(source, (from) =>
+    TreeDirectory.with(target, (to) => cloneDirectory({ from, to }, true)),
+  );
+}
+
+/**
+ * Copies a file as long as it was when it was opened, or is when its end is reached. Not left to
+ * Node's `copyFile`, which never returns when a file becomes shorter while it is copied.
+ *
+ * @param {OpenFile} file
+ * @param {number} target
+ * @param {Checkpoint} checkpoint
+ */
+function copyContent({ fd, stat }, target, checkpoint) {
+  const chunk = Buffer.allocUnsafe(Math.min(copyChunkBytes, stat.size));
+  for (let left = stat.size; left > 0; ) {
+    checkpoint();
+    const length = readSync(fd, chunk, 0, Math.min(chunk.length, left), null);
+    if (length === 0) break;
+    for (let at = 0; at < length; ) at += writeSync(target, chunk, at, length - at);
+    left -= length;
+  }
+}

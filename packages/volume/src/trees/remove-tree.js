@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { TreeDirectory } from './tree-directory.js';
+
+// Who still runs in a tree may swap entries while they are removed, which the next sweep makes up
+// for, and may add to it for ever, which it has to be ended for.
+const maxSweeps = 200;
+// What an entry that is no longer what its directory said, or has been added to, answers with.
+const changes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EPERM', 'ENOTEMPTY', 'EEXIST']);
+
+/** Removes a tree; one that does not exist is no error. @param {string} path */
+export function removeTree(path) {
+  try {
+    TreeDirectory.with(path, emptyDirectory);
+    rmdirSync(path);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes what is at the top of a tree under these names; directories stay, empty. @param {string} path @param {readonly string[]} names */
+export function clearEntries(path, names) {
+  TreeDirectory.with(path, (tree) => {
+    for (const entry of tree.entries()) {
+      if (!names.includes(entry.name)) continue;
+      if (entry.isDirectory()) tree.withDirectory(entry.name, emptyDirectory);
+      else unlinkSync(tree.at(entry.name));
+    }
+  });
+}
+
+/**
+ * Removes whatever is in a directory, however deep, without following anything: a tenant that could
+ * build what cannot be deleted would keep its space for ever. What lies deeper than a walk goes is
+ * moved to the top, for the next sweep.
+ *
+ * @param {TreeDirectory} top
+ */
+function emptyDirectory(top) {
+  let sweepsLeft = maxSweeps;
+  /** @type {unknown} */
+  let failure;
+
+  /** @param {TreeDirectory} directory */
+  const removeEntries = (directory) => {
+    for (const entry of directory.entries()) {
+      try {
+        removeEntry(directory, entry);
+      } catch (error) {
+        if (!changes.has(/** @type {NodeJS.ErrnoException} */ (error).code ?? '')) throw error;
+        failure = error;
+      }
+    }
+  };
+  /** @param {TreeDirectory} directory @param {import('./tree-directory.js').Entry} entry */
+  const removeEntry = (directory, entry) => {
+    const path = directory.at(entry.name);
+    if (!entry.isDirectory()) return unlinkSync(path);
+    if (directory.isDeepest) {
+      renameSync(path, top.at(`deep.${randomBytes(6).toString('hex')}`));
+      sweepsLeft = maxSweeps;
+      return;
+    }
+    directory.withDirectory(entry.name, removeEntries);
+    rmdirSync(path);
+  };
+
+  for (; top.entries().length > 0; sweepsLeft -= 1) {
+    if (sweepsLeft === 0) throw failure;
+    removeEntries(top);
+  }
+}
