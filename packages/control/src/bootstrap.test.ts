@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hashToken, silentLogger } from '@pgfleet/kit';
@@ -75,5 +75,6 @@ test('a key that was written before a crash is taken up', async () => {
 test('migrations are applied once, also by several processes at the same time', async () => {
   await Promise.all([migrate(database.db), migrate(database.db), migrate(database.db)]);
   const { rows } = await sql`select name from migrations`.execute(database.db);
-  expect(rows).toHaveLength(3);
+  const files = readdirSync(new URL('../migrations', import.meta.url));
+  expect(rows).toHaveLength(files.length);
 });

@@ -24,6 +24,7 @@ export const ControlConfig = Type.Object({
   PGFLEET_PG_PORT: Type.Integer({ ...port, default: 7432 }),
   PGFLEET_CA_FILE: Type.Optional(Type.String()),
   PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, default: 60 }),
+  PGFLEET_RESTORE_DRILLS: Type.Enum(['on', 'off'], { default: 'on' }),
   PGFLEET_ADMIN_KEY_FILE: Type.String(),
 });
 export type ControlConfig = Static<typeof ControlConfig>;

@@ -12,6 +12,8 @@ import { bootstrap } from './bootstrap.ts';
 import { expireSnapshots } from './chores/expire-snapshots.ts';
 import { fireBackupSchedules } from './chores/fire-backup-schedules.ts';
 import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
+import { runRestoreDrills } from './chores/run-restore-drills.ts';
+import type { DrillContext } from './chores/run-restore-drills.ts';
 import { ControlConfig, masterKeyText } from './config.ts';
 import type { Installation } from './domain/installation.ts';
 import { createInternalApi } from './internal-api/server.ts';
@@ -48,7 +50,7 @@ await runProcess(log, async (shutdown) => {
   const worker = OperationWorker.open({ db: queue, actions, connectHost, log });
   shutdown.add({ name: 'hosts', limitMs: 1_000, run: () => hosts[Symbol.asyncDispose]() });
   shutdown.add({ name: 'operations', limitMs: 5_000, run: () => worker[Symbol.asyncDispose]() });
-  const sweeper = new Sweeper(chores({ db, worker, log }), log);
+  const sweeper = new Sweeper(chores({ db, worker, connectHost, log }), log);
   shutdown.add({ name: 'sweeper', limitMs: 3_000, run: () => sweeper[Symbol.asyncDispose]() });
 
   const internalApi = createInternalApi({ db, worker, token, log });
@@ -63,7 +65,7 @@ await runProcess(log, async (shutdown) => {
   announceReady();
 });
 
-function chores(context: ScheduleContext): Chore[] {
+function chores(context: ScheduleContext & DrillContext): Chore[] {
   return [
     {
       name: 'forget answers',
@@ -72,6 +74,15 @@ function chores(context: ScheduleContext): Chore[] {
     },
     { name: 'fire backup schedules', everyMs: 5_000, run: () => fireBackupSchedules(context) },
     { name: 'expire snapshots', everyMs: 5_000, run: () => expireSnapshots(context) },
+    ...(config.PGFLEET_RESTORE_DRILLS === 'on'
+      ? [
+          {
+            name: 'restore drills',
+            everyMs: 60_000,
+            run: (signal: AbortSignal) => runRestoreDrills(context, signal),
+          },
+        ]
+      : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
+import { BranchSchema } from '../api/schema.ts';
 import type { BranchId, EndpointId, ProjectId, TimelineId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
 
@@ -115,11 +116,19 @@ export type TimelineStatus = Static<typeof TimelineStatus>;
 export const SchemaRequest = Type.Object({
   database: Type.String({ minLength: 1, maxLength: 63 * 4 }),
   at: PointInTime,
+  /** SQL when left out. */
+  format: Type.Optional(Type.Enum(['sql', 'json'])),
 });
 export type SchemaRequest = Static<typeof SchemaRequest>;
 
-/** The definitions of a database's objects as `pg_dump --schema-only` writes them. */
-export const SchemaResponse = Type.Object({ sql: Type.String() });
+/**
+ * In the format that was asked for: the definitions of a database's objects as
+ * `pg_dump --schema-only` writes them, or its tables as the catalogue has them.
+ */
+export const SchemaResponse = Type.Object({
+  sql: Type.Optional(Type.String()),
+  json: Type.Optional(BranchSchema),
+});
 export type SchemaResponse = Static<typeof SchemaResponse>;
 
 /** A client that has logged in at an endpoint asks for its branch as it was. */

@@ -32,6 +32,8 @@ const remarks: Readonly<Record<string, string>> = {
   updateSnapshot: '`expires_at` may be set too; null keeps the snapshot for ever',
   setSnapshotSchedule:
     'in UTC, at the full hour; weeks begin on Monday, a day beyond the end of a month is its last; items that are due together, and what was missed while control was down, yield one snapshot, kept as long as the longest of them says',
+  getProjectBranchSchema: '`format` is `sql` or `json`',
+  getProjectBranchSchemaComparison: 'a unified diff, empty where nothing differs',
   createApiKey: 'the key is shown this once',
   getCurrentUserInfo: 'limits are those of an installation without plans',
   getAuthDetails: '`auth_method` is `api_key_user`',
@@ -76,6 +78,16 @@ Other paths of the contract answer 501, paths that it does not have 404.
 
 Beside the API and without a key: \`GET /healthz\` answers 200 while the control database can be
 reached and 503 while it cannot; \`GET /metrics\` is for Prometheus.
+
+## pgfleet's own
+
+Same key, same errors. A drill restores a branch into a compute that is thrown away and reads all of
+it. Every project in which something ran has one a day (\`PGFLEET_RESTORE_DRILLS\`).
+
+| method | path | |
+|---|---|---|
+| GET | \`/pgfleet/projects/{project_id}/restore_drills\` | \`{restore_drills}\`, newest first, at most \`limit\` (100): when, to which LSN, how long the restore took (\`restore_ms\`), how old the newest restorable commit was (\`recovery_point_seconds\`), what was read, what is wrong (\`problems\`) |
+| POST | \`/pgfleet/projects/{project_id}/branches/{branch_id}/verify\` | a drill now, to \`lsn\`, \`timestamp\` or a random point; answers \`{restore_drill}\` when it is over; two at a time, more are answered with 429 |
 
 ## What differs from Neon
 

@@ -14,6 +14,7 @@ import { auditEntry } from './mutation.ts';
 import { accountRoutes, apiKeyRoutes } from './routes/accounts.ts';
 import { backupScheduleRoutes } from './routes/backup-schedules.ts';
 import { branchContentRoutes } from './routes/branch-content.ts';
+import { branchSchemaRoutes } from './routes/branch-schema.ts';
 import { branchRoutes } from './routes/branches.ts';
 import { changeProjectRoutes } from './routes/change-project.ts';
 import { connectionUriRoute } from './routes/connection-uri.ts';
@@ -21,6 +22,7 @@ import { createProjectRoute } from './routes/create-project.ts';
 import { endpointRoutes } from './routes/endpoints.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { projectRoutes } from './routes/projects.ts';
+import { restoreDrillRoutes } from './routes/restore-drills.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { acceptJson, compileValidator, requireStorableText } from './validation.ts';
 
@@ -68,9 +70,11 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   connectionUriRoute(api, context);
   branchRoutes(api, context);
   branchContentRoutes(api, context);
+  branchSchemaRoutes(api, context);
   endpointRoutes(api, context);
   snapshotRoutes(api, context);
   backupScheduleRoutes(api, context);
+  restoreDrillRoutes(api, context);
   operationRoutes(api, context);
   accountRoutes(api, context);
   apiKeyRoutes(api, context);

@@ -80,6 +80,7 @@ interface ProjectsTable extends Timestamps {
   readonly history_retention_seconds: number;
   readonly default_endpoint_settings: DefaultEndpointSettings;
   readonly settings: ProjectSettings;
+  readonly drilled_at: Date | null;
   readonly deleted_at: Date | null;
 }
 
@@ -151,11 +152,14 @@ interface BackupSchedulesTable {
   readonly updated_at: Generated<Date>;
 }
 
+/** What the host reports, or, where not even the restore worked, only why. */
+export type DrillReport = VerifyReport | (Partial<VerifyReport> & Pick<VerifyReport, 'problems'>);
+
 interface RestoreDrillsTable {
   readonly id: Generated<number>;
   readonly project_id: ProjectId;
   readonly branch_id: BranchId;
-  readonly report: VerifyReport;
+  readonly report: DrillReport;
   readonly is_good: boolean;
   readonly at: Generated<Date>;
 }
@@ -273,6 +277,7 @@ export type ProjectRow = Selectable<ProjectsTable>;
 export type BranchRow = Selectable<BranchesTable>;
 export type EndpointRow = Selectable<EndpointsTable>;
 export type SnapshotRow = Selectable<SnapshotsTable>;
+export type RestoreDrillRow = Selectable<RestoreDrillsTable>;
 export type RoleRow = Selectable<RolesTable>;
 export type DatabaseRow = Selectable<DatabasesTable>;
 export type OperationRow = Selectable<OperationsTable>;

@@ -8,6 +8,7 @@ import type {
   HostReport,
   PointInTime,
   ResolvedPoint,
+  SchemaResponse,
   TimelineId,
   TimelineSpec,
   TimelineStatus,
@@ -29,6 +30,8 @@ export class FakeHost {
   readonly head = { lsn: '0/1DE2850', at: '2026-01-02T03:04:05.678901Z' };
   /** What `schema` answers, by timeline id and point: `tl-… head`, `tl-… 0/1DE2850`. */
   readonly schemas = new Map<string, string>();
+  /** What `schema` answers when it is asked for JSON. */
+  jsonSchema: SchemaResponse = { json: { tables: [] } };
   /** What the next drills find wrong. */
   problems: string[] = [];
   /** Runs before every call; may throw or wait. */
@@ -105,11 +108,12 @@ export class FakeHost {
         this.#requireTimeline(id);
         return this.#resolve(at);
       },
-      schema: async (id, { at }) => {
+      schema: async (id, { database, at, format }) => {
         const key = `${id} ${pointText(at)}`;
         await this.#note(`schema ${key}`);
         this.#requireTimeline(id);
-        return { sql: this.schemas.get(key) ?? '' };
+        if (database !== 'neondb') throw new PgfleetError('database_not_found');
+        return format === 'json' ? this.jsonSchema : { sql: this.schemas.get(key) ?? '' };
       },
       verify: async (id, { at }, context) => {
         await this.#note(`verify ${id}`, context?.signal);

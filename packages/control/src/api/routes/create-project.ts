@@ -83,7 +83,7 @@ function presentCreated(
   const { region_id: regionId } = plan.project;
   return {
     project: presentProject(
-      { ...plan.project, ...times, ...noUsage, deleted_at: null },
+      { ...plan.project, ...times, ...noUsage, drilled_at: null, deleted_at: null },
       installation,
     ),
     connection_uris: [presentConnection(plan, installation)],

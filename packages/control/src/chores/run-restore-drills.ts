@@ -1,0 +1,43 @@
+import { PgfleetError } from '@pgfleet/contract';
+import type { Database } from '../store/database.ts';
+import { claimDrill, insertDrill } from '../store/restore-drills.ts';
+import type { DrillTarget } from '../store/restore-drills.ts';
+import { verifyBranch } from './verify-branch.ts';
+import type { VerifyContext } from './verify-branch.ts';
+
+export interface DrillContext extends VerifyContext {
+  readonly db: Database;
+}
+
+/**
+ * Drills the projects that are due, one after the other. One that cannot be drilled has its next
+ * turn the day after, so that it keeps no other waiting.
+ */
+export async function runRestoreDrills(
+  context: DrillContext,
+  signal: AbortSignal,
+  now = () => new Date(),
+): Promise<void> {
+  while (!signal.aborted) {
+    const target = await claimDrill(context.db, now());
+    if (!target) return;
+    await drill(context, target, signal);
+  }
+}
+
+async function drill(
+  context: DrillContext,
+  target: DrillTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const { db, log } = context;
+  try {
+    const report = await verifyBranch(context, target, { signal });
+    await insertDrill(db, target, report);
+  } catch (error) {
+    if (signal.aborted) return;
+    const level = error instanceof PgfleetError && error.code === 'internal' ? 'error' : 'warn';
+    const subject = { project_id: target.projectId, branch_id: target.branchId };
+    log[level]({ err: error, ...subject }, 'restore drill could not be done');
+  }
+}
