@@ -46,7 +46,7 @@ export function branchSchemaRoutes(app: FastifyInstance, context: ApiContext): v
       const sqlOf = (of: BranchDetails, point: PointInTime) =>
         readSql({ branch: of, wanted: { database, at: point }, signal }, context);
       const [before, after] = await Promise.all([sqlOf(base, baseAt), sqlOf(branch, at)]);
-      return { diff: await unifiedDiff({ name: database, before, after }) };
+      return { diff: unifiedDiff({ name: database, before, after }) };
     },
   );
 }
