@@ -21,9 +21,10 @@ export function editScript(
   const origin = maxEdits + 1;
   const rounds: Int32Array[] = [];
   for (let edits = 0; edits <= maxEdits; edits += 1) {
-    rounds.push(furthest.slice(origin - edits - 1, origin + edits + 2));
+    const round = furthest.slice(origin - edits - 1, origin + edits + 2);
+    rounds.push(round);
     for (let k = -edits; k <= edits; k += 2) {
-      let x = step(rounds[edits], edits, k).x;
+      let x = startOf(round, edits, k);
       while (x < before.length && x - k < after.length && before[x] === after[x - k]) x += 1;
       furthest[origin + k] = x;
       if (x >= before.length && x - k >= after.length) return walkBack(rounds, before, after);
@@ -32,14 +33,17 @@ export function editScript(
   return undefined;
 }
 
-// Where round `edits` comes from on diagonal k, and where its edit leads: down is an addition, right
-// a removal. A round is kept as the points of the one before, the diagonal 0 in the middle.
-function step(round: Int32Array | undefined, edits: number, k: number) {
-  const at = (diagonal: number) => round?.[diagonal + edits + 1] ?? 0;
-  const isAddition = k === -edits || (k !== edits && at(k - 1) < at(k + 1));
-  return isAddition
-    ? { fromK: k + 1, x: edits === 0 ? 0 : at(k + 1) }
-    : { fromK: k - 1, x: at(k - 1) + 1 };
+// A round is kept as the points of the one before, with diagonal 0 in the middle. Its edit leads down
+// (an addition) from diagonal k + 1, or right (a removal) from k - 1, whichever gets further.
+function isAddition(round: Int32Array, edits: number, k: number): boolean {
+  const at = k + edits + 1;
+  return k === -edits || (k !== edits && (round[at - 1] ?? 0) < (round[at + 1] ?? 0));
+}
+
+function startOf(round: Int32Array, edits: number, k: number): number {
+  if (edits === 0) return 0;
+  const at = k + edits + 1;
+  return isAddition(round, edits, k) ? (round[at + 1] ?? 0) : (round[at - 1] ?? 0) + 1;
 }
 
 function walkBack(
@@ -49,15 +53,15 @@ function walkBack(
 ): Edit[] {
   const script: Edit[] = [];
   let [x, y] = [before.length, after.length];
-  for (let edits = rounds.length - 1; edits >= 0; edits -= 1) {
-    const { fromK, x: start } = step(rounds[edits], edits, x - y);
-    const isAddition = fromK > x - y;
+  for (const [edits, round] of [...rounds.entries()].toReversed()) {
+    const k = x - y;
+    const start = startOf(round, edits, k);
     while (x > start) {
       script.push({ sign: ' ', line: before[--x] ?? '' });
       y -= 1;
     }
     if (edits === 0) break;
-    if (isAddition) script.push({ sign: '+', line: after[--y] ?? '' });
+    if (isAddition(round, edits, k)) script.push({ sign: '+', line: after[--y] ?? '' });
     else script.push({ sign: '-', line: before[--x] ?? '' });
   }
   return script.toReversed();

@@ -79,7 +79,7 @@ test('any text becomes any other, with no more edits than needed', () => {
 
 function longestCommon(a: readonly string[], b: readonly string[]): number {
   const lengths = Array.from({ length: a.length + 1 }, () =>
-    new Array<number>(b.length + 1).fill(0),
+    Array.from({ length: b.length + 1 }, () => 0),
   );
   for (let i = 1; i <= a.length; i += 1) {
     for (let j = 1; j <= b.length; j += 1) {

@@ -9,7 +9,7 @@ export interface Texts {
 }
 
 /** More changed lines than this are nothing that a person compares, and would hold up others. */
-const DEFAULT_MAX_EDITS = 1_500;
+const DEFAULT_MAX_EDITS = 1_000;
 const CONTEXT_LINES = 3;
 
 /**
@@ -63,8 +63,9 @@ function hunksOf(script: readonly Edit[]): Hunk[] {
 
 // The changes from `from` on that belong together, with their context; empty when there are none.
 function nextRange(script: readonly Edit[], from: number): [start: number, end: number] {
-  const first = script.findIndex(({ sign }, index) => index >= from && sign !== ' ');
-  if (first < 0) return [from, from];
+  let first = from;
+  while (script[first]?.sign === ' ') first += 1;
+  if (first === script.length) return [from, from];
   let last = first;
   for (let index = first; index <= last + 2 * CONTEXT_LINES + 1; index += 1) {
     const edit = script[index];
