@@ -1,0 +1,124 @@
+import { nearestPoint, timestampMicros } from './point-record.ts';
+import type { Point } from './point-record.ts';
+
+/*
+ * Which points of history to take, which to keep, and which WAL: pure decisions.
+ *
+ * Restoring to any moment costs a clone of the nearest earlier point and the replay of the WAL
+ * between, so the distance between neighbours bounds how long it takes, and the number of points
+ * what it costs on disk. Recent history is what people go back to: it is kept close, older history
+ * is thinned.
+ */
+
+const MIB = 1024 * 1024;
+const MICROS_PER_MINUTE = 60_000_000;
+// About 0.7 s of replay.
+const RECENT_DISTANCE = 64 * MIB;
+const TODAY_DISTANCE = 256 * MIB;
+const OLD_DISTANCE = 1024 * MIB;
+// Less is not worth a tree of a thousand inodes.
+const WORTHWHILE_BYTES = 8 * MIB;
+const QUIET_MS = 5_000;
+const MIN_INTERVAL_MS = 5_000;
+
+/** What retention looks at of a point. */
+export type RetainedPoint = Pick<Point, 'pointId' | 'redoLsn' | 'consistentLsn' | 'at'>;
+
+export interface RetentionRequest<T extends RetainedPoint> {
+  /** Oldest first. */
+  readonly points: readonly T[];
+  readonly now: Date;
+  /** How far back every moment must be restorable; beyond it there is no promise. */
+  readonly retentionSeconds: number;
+  /** What a point costs on a volume that copies; they are kept at least as much WAL apart. */
+  readonly copiedBytes?: number;
+}
+
+export interface RetentionPlan<T extends RetainedPoint> {
+  readonly drop: readonly T[];
+  /** WAL that ends at or before it can go; null when none can, since there is no point. */
+  readonly walBefore: bigint | null;
+}
+
+/**
+ * Decides what of a history can go. What remains restores every moment from the window's beginning,
+ * or from the oldest point should that be later, up to now.
+ */
+export function planRetention<T extends RetainedPoint>(
+  request: RetentionRequest<T>,
+): RetentionPlan<T> {
+  const { points, now, retentionSeconds } = request;
+  const begin = new Date(now.getTime() - retentionSeconds * 1000).toISOString();
+  const base = nearestPoint(points, { time: begin }) ?? points[0];
+  if (!base) return { drop: [], walBefore: null };
+  const kept = thinned(points.slice(points.indexOf(base)), request);
+  const keptSet = new Set(kept);
+  return {
+    drop: points.filter((point) => !keptSet.has(point)),
+    walBefore: kept.map(({ redoLsn }) => redoLsn).reduce((a, b) => (b < a ? b : a)),
+  };
+}
+
+/**
+ * The most WAL that dropping a point may leave between its neighbours, by the age of the later one:
+ * where more lies between two points, it is because none was taken.
+ */
+export function targetDistance(ageMicros: number): number {
+  if (ageMicros < 10 * MICROS_PER_MINUTE) return RECENT_DISTANCE;
+  if (ageMicros < 24 * 60 * MICROS_PER_MINUTE) return TODAY_DISTANCE;
+  return OLD_DISTANCE;
+}
+
+/** Keeps the first and the last, and of the others those whose neighbours are too far apart. */
+function thinned<T extends RetainedPoint>(
+  points: readonly T[],
+  { now, copiedBytes = 0 }: RetentionRequest<T>,
+): readonly T[] {
+  const kept: T[] = [];
+  for (const [index, point] of points.entries()) {
+    const before = kept.at(-1);
+    const after = points[index + 1];
+    if (before && after) {
+      const ageMicros = now.getTime() * 1000 - timestampMicros(after.at);
+      const distance = Math.max(targetDistance(ageMicros), copiedBytes);
+      if (after.consistentLsn - before.consistentLsn <= BigInt(distance)) continue;
+    }
+    kept.push(point);
+  }
+  return kept;
+}
+
+export interface RunningState {
+  /** WAL bytes since the last point; null when there is none. */
+  readonly walBytesSinceLast: number | null;
+  readonly msSinceLast: number;
+  /** How long no WAL was written. */
+  readonly quietMs: number;
+  /** Whether a point shares no blocks with the data. */
+  readonly driverCopies: boolean;
+  readonly dataBytes: number;
+}
+
+/** Says whether a point of a running instance is worth its cost now. */
+export function isPointDue(state: RunningState): boolean {
+  if (state.msSinceLast < MIN_INTERVAL_MS) return false;
+  if (state.walBytesSinceLast === null) return true;
+  const due = state.quietMs >= QUIET_MS ? WORTHWHILE_BYTES : RECENT_DISTANCE;
+  return state.walBytesSinceLast >= scaled(due, state);
+}
+
+/** Says whether a timeline that came to rest is worth a point of its own. */
+export function isRestPointDue(
+  state: Pick<RunningState, 'walBytesSinceLast' | 'driverCopies' | 'dataBytes'>,
+): boolean {
+  if (state.walBytesSinceLast === null) return true;
+  return state.walBytesSinceLast >= scaled(WORTHWHILE_BYTES, state);
+}
+
+// A volume that copies writes the whole data again: never more often than the tenant did.
+function scaled(
+  bytes: number,
+  { driverCopies, dataBytes }: Pick<RunningState, 'driverCopies' | 'dataBytes'>,
+): number {
+  return driverCopies ? Math.max(bytes, dataBytes) : bytes;
+}
