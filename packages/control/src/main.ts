@@ -9,6 +9,7 @@ import {
 } from '@pgfleet/kit';
 import { createApi } from './api/server.ts';
 import { bootstrap } from './bootstrap.ts';
+import { expireBranches, purgeBranches } from './chores/expire-branches.ts';
 import { expireSnapshots } from './chores/expire-snapshots.ts';
 import { fireBackupSchedules } from './chores/fire-backup-schedules.ts';
 import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
@@ -73,6 +74,8 @@ function chores(context: ScheduleContext & DrillContext): Chore[] {
       run: () => forgetOldAnswers(context.db),
     },
     { name: 'fire backup schedules', everyMs: 5_000, run: () => fireBackupSchedules(context) },
+    { name: 'expire branches', everyMs: 5_000, run: () => expireBranches(context) },
+    { name: 'purge branches', everyMs: 60_000, run: () => purgeBranches(context) },
     { name: 'expire snapshots', everyMs: 5_000, run: () => expireSnapshots(context) },
     ...(config.PGFLEET_RESTORE_DRILLS === 'on'
       ? [

@@ -20,7 +20,17 @@ const remarks: Readonly<Record<string, string>> = {
     'settings are merged; new defaults of endpoints are for endpoints made later; quotas, maintenance windows, preload libraries and logical replication are stored and shown, without effect yet',
   deleteProject: 'at once and for good; running operations are cancelled',
   getConnectionURI: 'works as printed on the machine of the platform',
-  listProjectBranches: 'every project has its default branch only',
+  listProjectBranches: '`include_deleted` lists those that can be recovered too',
+  createProjectBranch:
+    'holds what was committed when the call came, however long its operations take; `annotation_value` is accepted and dropped',
+  updateProjectBranch: 'an expiration is within 30 days, in whole seconds',
+  deleteProjectBranch:
+    'refused for the default branch, the only root, parents and protected branches; a root among several is deleted like any other; without `hard_delete` the data stays for 7 days',
+  recoverProjectBranch:
+    'the endpoints come back idle; where the parent is gone the branch becomes a root',
+  restoreProjectBranch:
+    'a point that is not available is refused before anything is changed; with `preserve_under_name` the former state becomes the parent of the branch, whatever the source is, without it the source does and the former data goes',
+  createProjectEndpoint: '`read_only` is answered with 501: a timeline is served by one compute',
   updateProjectEndpoint:
     '`pg_settings` take effect with the next start; those that pgfleet relies on are refused',
   startProjectEndpoint:
@@ -93,7 +103,8 @@ it. Every project in which something ran has one a day (\`PGFLEET_RESTORE_DRILLS
 
 - Every change takes an \`Idempotency-Key\`: a call repeated with the same key within a day gets the
   first answer and changes nothing; the same key with another request is answered with 422.
-- Changes that wait for each other are queued in order. 423 is not used.
+- Changes that wait for each other are queued in order. 423 is answered only while a branch is being
+  restored: to what would delete it, restore it again, make a child of it or change its endpoints.
 - Bodies are JSON whatever they are called among \`application/json\`, \`text/plain\` and what
   \`curl -d\` says; other types are answered with 415, more than 1 MiB with 413.
 - Unknown fields are ignored. Names of roles and databases are any text of at most 63 bytes.
@@ -104,7 +115,9 @@ it. Every project in which something ran has one a day (\`PGFLEET_RESTORE_DRILLS
   endpoint's own host does not resolve. Clients that build URIs themselves from \`host\`
   (\`neon connection-string\`) name no port, which means 5432: set \`PGFLEET_PG_PORT=5432\` and a
   \`PGFLEET_DOMAIN\` that resolves to use those as they are.
-- There are no plans and no rate limits. \`data_storage_bytes_hour\`, \`written_data_bytes\` and
-  \`synthetic_storage_size\` are 0 until they are metered.
+- \`synthetic_storage_size\` is what data and history of all branches and snapshots occupy on the host
+  as last measured; \`logical_size\` of a branch is left out until it was measured.
+- There are no plans and no rate limits. \`data_storage_bytes_hour\` and \`written_data_bytes\` are 0
+  until they are metered.
 `;
 }

@@ -3,7 +3,11 @@ import { PgfleetError } from '@pgfleet/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
-import { reserveIdempotencyKey, saveIdempotentAnswer } from '../store/idempotency-keys.ts';
+import {
+  isAnswered,
+  reserveIdempotencyKey,
+  saveIdempotentAnswer,
+} from '../store/idempotency-keys.ts';
 import type { EarlierCall, IdempotentCall } from '../store/idempotency-keys.ts';
 import type { AuditEntry } from '../store/schema.ts';
 import type { ApiContext } from './api-context.ts';
@@ -42,6 +46,26 @@ export async function mutate(
   if (answer.preempts) context.worker.preempt();
   else context.worker.kick();
   return reply.code(answer.status).send(answer.body);
+}
+
+/**
+ * Like {@link mutate}, for a change that somebody else has to be asked about first, which no
+ * transaction should wait for. A repeated call asks nobody.
+ */
+export async function mutatePrepared<T>(
+  context: ApiContext,
+  http: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  work: {
+    readonly prepare: () => Promise<T>;
+    readonly change: (tx: Database, prepared: T) => Promise<Answer>;
+  },
+): Promise<FastifyReply> {
+  const call = idempotentCall(http.request);
+  if (call && (await isAnswered(context.db, call))) {
+    return mutate(context, http, () => Promise.reject(new PgfleetError('unavailable')));
+  }
+  const prepared = await work.prepare();
+  return mutate(context, http, (tx) => work.change(tx, prepared));
 }
 
 /** The row of the audit log that a request leaves. */

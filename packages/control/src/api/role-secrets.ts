@@ -30,6 +30,17 @@ export function revealPassword(role: RoleRow, secrets: SecretBox): string {
   return secrets.open(role.sealed_password, sealContext(role.branch_id, role.name));
 }
 
+/** The sealed password of a role for the same role of another branch; null where none is stored. */
+export function resealPassword(
+  role: Pick<RoleRow, 'branch_id' | 'name' | 'sealed_password'>,
+  branchId: BranchId,
+  secrets: SecretBox,
+): string | null {
+  if (role.sealed_password === null) return null;
+  const password = secrets.open(role.sealed_password, sealContext(role.branch_id, role.name));
+  return secrets.seal(password, sealContext(branchId, role.name));
+}
+
 function sealContext(branchId: BranchId, name: string): string {
   return `role/${branchId}/${name}`;
 }

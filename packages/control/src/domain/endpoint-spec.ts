@@ -20,6 +20,8 @@ export interface BranchOnHost {
     readonly timeline_id: TimelineId;
     readonly current_state: BranchState;
     readonly is_protected: boolean;
+    /** When it was deleted; its data may still be there. */
+    readonly deleted_at: string | null;
   };
   readonly project: {
     readonly id: ProjectId;
@@ -27,11 +29,13 @@ export interface BranchOnHost {
     readonly pg_major: number;
     readonly settings: ProjectSettings;
     readonly history_retention_seconds: number;
+    readonly deleted_at: string | null;
   };
-  /** The present timeline of the branch. */
-  readonly timeline: { readonly source: TimelineSource };
+  /** The present timeline of the branch, unless another one was asked for. */
+  readonly timeline: { readonly id: TimelineId; readonly source: TimelineSource };
   /** Null until a host was chosen. */
   readonly host: { readonly id: HostId; readonly address: string } | null;
+  /** Deleted ones too: the host may not know yet. */
   readonly endpoints: readonly EndpointOnHost[];
 }
 
@@ -44,6 +48,7 @@ export interface EndpointOnHost {
   readonly is_disabled: boolean;
   readonly settings: EndpointSettings;
   readonly generation: number;
+  readonly deleted_at: string | null;
 }
 
 /** What the host of an endpoint has to know about it. */

@@ -15,7 +15,13 @@ import type { OperationKicker } from '../api/api-context.ts';
 import { toClientError } from '../api/describe-error.ts';
 import { acceptJson, compileValidator } from '../api/validation.ts';
 import type { Database } from '../store/database.ts';
-import { findRoute, listHosts, saveEndpointStatuses, saveHost } from '../store/hosts.ts';
+import {
+  findRoute,
+  listHosts,
+  saveEndpointStatuses,
+  saveHost,
+  saveTimelineStatuses,
+} from '../store/hosts.ts';
 import { wakeOperations } from '../store/operation-queue.ts';
 
 export interface InternalApiOptions {
@@ -63,6 +69,7 @@ function hostRoutes(app: FastifyInstance, { db, worker, log }: InternalApiOption
       if (body.info.hostId !== params.host_id) throw new PgfleetError('invalid_request');
       const isChanged = await saveHost(db, body);
       await saveEndpointStatuses(db, params.host_id, body.endpoints);
+      await saveTimelineStatuses(db, params.host_id, body.timelines);
       if (isChanged) {
         log.info({ host_id: params.host_id, address: body.address }, 'host registered');
         await wakeOperations(db);

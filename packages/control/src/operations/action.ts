@@ -32,11 +32,14 @@ export type Step<StepName extends string> = (context: StepContext) => Promise<Ou
 export interface Action {
   readonly first: string;
   readonly steps: Readonly<Record<string, Step<string>>>;
+  /** Undoes, before it is given up for good, what the operation began; may be repeated. */
+  readonly giveUp?: (context: StepContext) => Promise<void>;
 }
 
 export function defineAction<StepName extends string>(
   first: NoInfer<StepName>,
   steps: Readonly<Record<StepName, Step<NoInfer<StepName>>>>,
+  giveUp?: Action['giveUp'],
 ): Action {
-  return { first, steps };
+  return { first, steps, ...(giveUp && { giveUp }) };
 }

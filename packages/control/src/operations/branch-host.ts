@@ -1,21 +1,21 @@
+import { PgfleetError } from '@pgfleet/contract';
 import type { BranchId, CallContext, HostClient } from '@pgfleet/contract';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { endpointSpec } from '../domain/endpoint-spec.ts';
 import { loadBranchOnHost } from '../store/timelines.ts';
 import type { StepContext } from './action.ts';
 
-/** The branch of an operation and its host; `host` is null while none was chosen. */
+/** The branch and the timeline of an operation; `host` is null while none was chosen. */
 export interface BranchHost {
   readonly loaded: BranchOnHost;
   readonly host: HostClient | null;
 }
 
-export async function loadBranchHost({
-  db,
-  operation,
-  connectHost,
-}: StepContext): Promise<BranchHost> {
-  const loaded = await loadBranchOnHost(db, operation.branch_id as BranchId);
+export async function loadBranchHost(
+  { db, operation, connectHost }: StepContext,
+  timelineId = operation.timeline_id,
+): Promise<BranchHost> {
+  const loaded = await loadBranchOnHost(db, operation.branch_id as BranchId, timelineId);
   return { loaded, host: loaded.host ? connectHost(loaded.host.address) : null };
 }
 
@@ -24,12 +24,53 @@ export function callContext({ operation, signal }: StepContext): CallContext {
   return { operationId: operation.id, signal };
 }
 
+/** Whether anything of the branch may run. */
+export function isAlive({ branch, project }: BranchOnHost): boolean {
+  return branch.deleted_at === null && project.deleted_at === null;
+}
+
 /** Sends the current specs of the branch's endpoints to its host. */
 export async function putEndpoints(
   host: HostClient,
   loaded: BranchOnHost,
   context: StepContext,
 ): Promise<void> {
-  const specs = loaded.endpoints.map((endpoint) => endpointSpec(endpoint, loaded));
+  const specs = loaded.endpoints
+    .filter((endpoint) => endpoint.deleted_at === null)
+    .map((endpoint) => endpointSpec(endpoint, loaded));
   await Promise.all(specs.map((spec) => host.putEndpoint(spec, callContext(context))));
+}
+
+/** Lets the host forget endpoints, and stops their computes. */
+export async function deleteEndpoints(
+  host: HostClient,
+  endpoints: BranchOnHost['endpoints'],
+  context: StepContext,
+): Promise<void> {
+  await Promise.all(endpoints.map(({ id }) => host.deleteEndpoint(id, callContext(context))));
+}
+
+/** Stops the computes of the branch's endpoints; those that the host does not know do not run. */
+export async function suspendEndpoints(
+  host: HostClient,
+  { endpoints }: BranchOnHost,
+  context: StepContext,
+): Promise<void> {
+  const living = endpoints.filter((endpoint) => endpoint.deleted_at === null);
+  const calls = living.map(({ id }) => host.suspend(id, callContext(context)));
+  await Promise.all(calls.map(ignoringAbsence));
+}
+
+/** Takes an endpoint that the host does not know for one that is stopped. */
+export async function ignoringAbsence(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+  }
+}
+
+/** Whether an error says that the host does not know the endpoint. */
+export function isAbsence(error: unknown): boolean {
+  return error instanceof PgfleetError && error.code === 'endpoint_not_found';
 }

@@ -3,8 +3,17 @@ import { PgfleetError } from '@pgfleet/contract';
 import { setReachedState } from '../store/endpoints.ts';
 import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
-import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
+import {
+  callContext,
+  deleteEndpoints,
+  ignoringAbsence,
+  isAbsence,
+  isAlive,
+  loadBranchHost,
+  putEndpoints,
+} from './branch-host.ts';
 import type { BranchHost } from './branch-host.ts';
+import { renewTimeline } from './put-timeline.ts';
 
 const notReady = {
   kind: 'abort',
@@ -48,12 +57,25 @@ export const suspendCompute = defineAction('suspend', {
   },
 });
 
-/** Sends the settings of a branch's endpoints, as they are by now, to the host. */
+/**
+ * Brings the host up to date with the rows: the endpoints of a branch that lives, none of one that
+ * was deleted; or, for an operation that names a timeline, whose present timeline it is and how long
+ * its history is kept.
+ */
 export const applyConfig = defineAction('apply', {
   async apply(context) {
-    const { loaded, host } = await loadBranchHost(context);
-    if (!host || loaded.branch.current_state === 'init') return notReady;
-    await putEndpoints(host, loaded, context);
+    const { loaded, host } = await loadBranchHost(context, null);
+    const { timeline_id: timelineId, endpoint_id: endpointId } = context.operation;
+    if (!host || (loaded.branch.current_state === 'init' && !timelineId)) return notReady;
+    if (timelineId) {
+      await renewTimeline(host, loaded, context);
+    } else if (isAlive(loaded)) {
+      await putEndpoints(host, loaded, context);
+      const dead = loaded.endpoints.filter(({ id, deleted_at }) => deleted_at && id === endpointId);
+      await deleteEndpoints(host, dead, context);
+    } else {
+      await deleteEndpoints(host, loaded.endpoints, context);
+    }
     return done;
   },
 });
@@ -73,14 +95,6 @@ async function startKnown(
   }
 }
 
-async function ignoringAbsence(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!isAbsence(error)) throw error;
-  }
-}
-
 function isStartFailure(error: unknown): error is PgfleetError {
   return error instanceof PgfleetError && startFailures.has(error.code);
 }
@@ -90,10 +104,6 @@ const startFailures: ReadonlySet<ErrorCode> = new Set([
   'compute_start_timeout',
   'disk_full',
 ]);
-
-function isAbsence(error: unknown): boolean {
-  return error instanceof PgfleetError && error.code === 'endpoint_not_found';
-}
 
 function endpointOf({ operation }: StepContext): EndpointId {
   if (!operation.endpoint_id) throw new Error(`operation ${operation.id} names no endpoint`);

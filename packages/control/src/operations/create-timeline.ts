@@ -1,59 +1,89 @@
-import type { HostClient, TimelineSpec } from '@pgfleet/contract';
+import { PgfleetError } from '@pgfleet/contract';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { setBranchReady } from '../store/branches.ts';
-import { loadInitialContent, placeTimeline, setTimelineOrigin } from '../store/timelines.ts';
+import { giveUpRestore, swingBranch } from '../store/restore-branch.ts';
+import { isBeingMade, placeTimeline, setTimelineOrigin } from '../store/timelines.ts';
 import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
-import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
+import { loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';
 import { createSnapshot } from './create-snapshot.ts';
+import { putTimeline } from './put-timeline.ts';
+
+/*
+ * Makes a timeline.
+ *
+ * For a new branch: the data, then the host is told which endpoints serve it.
+ * For a restore, an operation that names a timeline: the data beside the present timeline; then the
+ * branch swings to it, in one transaction; then the host is told, and what still runs on the former
+ * timeline is stopped. Until the swing nothing was changed that giving up would not undo.
+ * For a snapshot: the data, and no endpoints.
+ */
 
 const HOST_PATIENCE_MS = 10_000;
+/** How often it is looked whether the timeline is there that this one is made of. */
+const SOURCE_PATIENCE_MS = 100;
 
-/**
- * Makes the data of a new branch, then tells the host which endpoints serve it; or, for an operation
- * that names one, the data of a snapshot.
- */
-export const createTimeline = defineAction('provision', {
-  async provision(context) {
-    const { snapshot_id: snapshotId } = context.operation;
-    if (snapshotId) return createSnapshot(context, snapshotId);
-    const { loaded, host } = await loadBranchHost(context);
-    if (!host) return { kind: 'next', step: 'place' };
-    await putTimeline(host, loaded, context);
-    return { kind: 'next', step: 'announce' };
+export const createTimeline = defineAction(
+  'provision',
+  {
+    async provision(context) {
+      const { snapshot_id: snapshotId } = context.operation;
+      if (snapshotId) return createSnapshot(context, snapshotId);
+      const { loaded, host } = await loadBranchHost(context);
+      if (!host) return { kind: 'next', step: 'place' };
+      if (await isSourceMissing(loaded, context)) {
+        return { kind: 'waitFor', what: 'its source', delayMs: SOURCE_PATIENCE_MS };
+      }
+      const { origin } = await naming(putTimeline(host, loaded, context));
+      if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
+      return { kind: 'next', step: context.operation.timeline_id ? 'swing' : 'announce' };
+    },
+
+    async place(context) {
+      const { loaded } = await loadBranchHost(context);
+      const isPlaced = await placeTimeline(context.db, loaded.timeline.id, loaded.project);
+      if (isPlaced) return { kind: 'next', step: 'provision' };
+      return { kind: 'waitFor', what: 'a host in the region', delayMs: HOST_PATIENCE_MS };
+    },
+
+    async swing({ db, operation }) {
+      const isSwung = await swingBranch(db, operation);
+      if (isSwung) return { kind: 'next', step: 'announce' };
+      return { kind: 'abort', reason: 'the restore was given up' };
+    },
+
+    async announce(context) {
+      const { loaded, host } = await loadBranchHost(context);
+      if (!host) return { kind: 'next', step: 'place' };
+      await putEndpoints(host, loaded, context);
+      if (context.operation.timeline_id) await suspendEndpoints(host, loaded, context);
+      await setBranchReady(context.db, loaded.branch.id);
+      return done;
+    },
   },
-
-  async place({ db, operation, ...rest }) {
-    const { loaded } = await loadBranchHost({ db, operation, ...rest });
-    const { timeline_id: timelineId } = loaded.branch;
-    const isPlaced = await placeTimeline(db, timelineId, loaded.project);
-    if (isPlaced) return { kind: 'next', step: 'provision' };
-    return { kind: 'waitFor', what: 'a host in the region', delayMs: HOST_PATIENCE_MS };
+  async ({ db, operation }) => {
+    if (operation.timeline_id && !operation.snapshot_id) await giveUpRestore(db, operation);
   },
+);
 
-  async announce(context) {
-    const { loaded, host } = await loadBranchHost(context);
-    if (!host) return { kind: 'next', step: 'place' };
-    await putEndpoints(host, loaded, context);
-    await setBranchReady(context.db, loaded.branch.id);
-    return done;
-  },
-});
+// Its own operation may be on its way in the queue of another branch.
+async function isSourceMissing(
+  { project, timeline: { source } }: BranchOnHost,
+  { db }: StepContext,
+): Promise<boolean> {
+  if (source.kind === 'template') return false;
+  return isBeingMade(db, { projectId: project.id, timelineId: source.timelineId });
+}
 
-async function putTimeline(
-  host: HostClient,
-  { branch, project, timeline }: BranchOnHost,
-  context: StepContext,
-): Promise<void> {
-  const spec: TimelineSpec = {
-    timelineId: branch.timeline_id,
-    projectId: project.id,
-    branchId: branch.id,
-    pgMajor: project.pg_major,
-    source: timeline.source,
-    initial: await loadInitialContent(context.db, branch.id),
-    historyRetentionSeconds: project.history_retention_seconds,
-  };
-  const { origin } = await host.putTimeline(spec, callContext(context));
-  if (origin) await setTimelineOrigin(context.db, branch.timeline_id, origin);
+// Timelines are nothing that a reader of operations knows.
+async function naming<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof PgfleetError) || error.code !== 'timeline_not_found') throw error;
+    throw new PgfleetError('branch_not_created', {
+      message: 'the branch that it was to be made of has no data',
+      cause: error,
+    });
+  }
 }

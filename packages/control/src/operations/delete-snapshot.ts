@@ -1,6 +1,6 @@
 import type { SnapshotId } from '@pgfleet/contract';
-import { isSourceOfUnfinished, loadSnapshotOnHost } from '../store/snapshots.ts';
-import { markTimelineDeleted } from '../store/timelines.ts';
+import { loadSnapshotOnHost } from '../store/snapshots.ts';
+import { isSourceOfUnfinished, markTimelineDeleted } from '../store/timelines.ts';
 import { done } from './action.ts';
 import type { Outcome, StepContext } from './action.ts';
 import { callContext } from './branch-host.ts';
@@ -13,8 +13,8 @@ export async function deleteSnapshot(
   id: SnapshotId,
 ): Promise<Outcome<never>> {
   const { snapshot, host } = await loadSnapshotOnHost(context.db, id);
-  const { timeline_id: timelineId } = snapshot;
-  if (await isSourceOfUnfinished(context.db, snapshot)) {
+  const { project_id: projectId, timeline_id: timelineId } = snapshot;
+  if (await isSourceOfUnfinished(context.db, { projectId, timelineId })) {
     return { kind: 'waitFor', what: 'a restore of the snapshot', delayMs: RESTORE_PATIENCE_MS };
   }
   // Without a host nothing was ever made of it.

@@ -116,7 +116,9 @@ async function putOff(
   run.wakeIn(until.delayMs);
 }
 
+// What cannot be undone now is tried again, and so is the operation.
 async function giveUp(operation: OperationRow, reason: string, run: RunContext): Promise<void> {
+  await run.actions[operation.action].giveUp?.({ operation, ...run });
   run.log.error({ reason }, 'operation failed for good');
   await finishOperation(run.db, operation, { status: 'failed', error: reason });
   if (operation.endpoint_id) await clearPendingState(run.db, operation.endpoint_id);

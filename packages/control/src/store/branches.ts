@@ -1,8 +1,10 @@
 import type { BranchId, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
+import type { UpdateObject } from 'kysely';
+import type { BranchFamily } from '../domain/branch-rules.ts';
 import type { Database } from './database.ts';
-import type { BranchRow } from './schema.ts';
+import type { BranchRow, Schema } from './schema.ts';
 
 /** A branch, what it used so far, and who made it. */
 export interface BranchDetails extends BranchRow {
@@ -25,6 +27,8 @@ export interface BranchPosition {
 export interface BranchPage {
   readonly projectId: ProjectId;
   readonly search?: string | undefined;
+  /** Whether deleted branches that can be recovered are listed too. */
+  readonly includeDeleted: boolean;
   readonly sortBy: BranchSort;
   readonly order: 'asc' | 'desc';
   readonly after?: BranchPosition | undefined;
@@ -64,15 +68,24 @@ export async function countBranches(
   return count;
 }
 
+/** A branch, unless there is none or it was deleted. */
+export function findBranch(
+  db: Database,
+  projectId: ProjectId,
+  id: string,
+): Promise<BranchDetails | undefined> {
+  return detailed(db, { projectId })
+    .where('branches.id', '=', id as BranchId)
+    .executeTakeFirst();
+}
+
 /** @throws PgfleetError `branch_not_found`. */
 export async function getBranch(
   db: Database,
   projectId: ProjectId,
   id: string,
 ): Promise<BranchDetails> {
-  const branch = await detailed(db, { projectId })
-    .where('branches.id', '=', id as BranchId)
-    .executeTakeFirst();
+  const branch = await findBranch(db, projectId, id);
   if (!branch) throw new PgfleetError('branch_not_found');
   return branch;
 }
@@ -87,16 +100,100 @@ export async function getDefaultBranch(db: Database, projectId: ProjectId): Prom
   return branch;
 }
 
-/** Lists what the deletion of a project has to know of its branches. */
-export function listBranchesToDelete(
+/**
+ * A deleted branch that can still be recovered.
+ *
+ * @throws PgfleetError `branch_not_found`.
+ */
+export async function getDeletedBranch(
   db: Database,
   projectId: ProjectId,
-): Promise<Pick<BranchRow, 'id' | 'is_protected'>[]> {
+  id: string,
+): Promise<BranchRow> {
+  const branch = await db
+    .selectFrom('branches')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .where('id', '=', id as BranchId)
+    .where('deleted_at', 'is not', null)
+    .where('purge_at', '>', sql<Date>`now()`)
+    .executeTakeFirst();
+  if (!branch) throw new PgfleetError('branch_not_found');
+  return branch;
+}
+
+/** A branch whose expiration has passed, unless somebody has deleted or kept it meanwhile. */
+export function findExpiredBranch(db: Database, id: BranchId): Promise<BranchRow | undefined> {
   return db
     .selectFrom('branches')
-    .select(['id', 'is_protected'])
+    .selectAll()
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .where('expires_at', '<=', sql<Date>`now()`)
+    .executeTakeFirst();
+}
+
+export async function hasProtectedBranch(db: Database, projectId: ProjectId): Promise<boolean> {
+  const branch = await matching(db, { projectId })
+    .select('branches.id')
+    .where('is_protected', '=', true)
+    .executeTakeFirst();
+  return branch !== undefined;
+}
+
+/** Counts what the rules look at around a branch. */
+export async function getBranchFamily(
+  db: Database,
+  { id, project_id: projectId }: Pick<BranchRow, 'id' | 'project_id'>,
+): Promise<BranchFamily> {
+  const { rows } = await sql<BranchFamily>`
+    select count(*) filter (where parent_id = ${id}) as children,
+      count(*) filter (where parent_id is null) as roots
+    from branches where project_id = ${projectId} and deleted_at is null`.execute(db);
+  return rows[0] ?? { children: 0, roots: 0 };
+}
+
+/** @throws PgfleetError `name_taken`. */
+export async function requireFreeName(
+  db: Database,
+  projectId: ProjectId,
+  name: string,
+): Promise<void> {
+  const taken = await db
+    .selectFrom('branches')
+    .select('id')
     .where('project_id', '=', projectId)
+    .where('name', '=', name)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  if (!taken) return;
+  throw new PgfleetError('name_taken', { message: 'branch with the same name already exists' });
+}
+
+export function updateBranch(
+  db: Database,
+  id: BranchId,
+  change: UpdateObject<Schema, 'branches'>,
+): Promise<unknown> {
+  return db
+    .updateTable('branches')
+    .set({ ...change, updated_at: sql<Date>`now()` })
+    .where('id', '=', id)
     .execute();
+}
+
+/** Makes a branch the default of its project, instead of the one that was. */
+export async function setDefaultBranch(
+  db: Database,
+  { id, project_id: projectId }: Pick<BranchRow, 'id' | 'project_id'>,
+): Promise<void> {
+  await db
+    .updateTable('branches')
+    .set({ is_default: false })
+    .where('project_id', '=', projectId)
+    .where('is_default', '=', true)
+    .execute();
+  await updateBranch(db, id, { is_default: true });
 }
 
 /** Notes that the data of a branch is there. */
@@ -110,18 +207,26 @@ export function setBranchReady(db: Database, id: BranchId): Promise<unknown> {
       updated_at: sql<Date>`now()`,
     })
     .where('id', '=', id)
-    .where('current_state', '=', 'init')
+    .where('current_state', 'in', ['init', 'resetting'])
     .execute();
 }
 
-function matching(
-  db: Database,
-  { projectId, search }: { readonly projectId: ProjectId; readonly search?: string | undefined },
-) {
+interface BranchFilter {
+  readonly projectId: ProjectId;
+  readonly search?: string | undefined;
+  readonly includeDeleted?: boolean;
+}
+
+function matching(db: Database, { projectId, search, includeDeleted }: BranchFilter) {
   const text = search?.toLowerCase() ?? '';
   return db
     .selectFrom('branches')
     .where('branches.project_id', '=', projectId)
+    .where(
+      includeDeleted
+        ? sql<boolean>`(branches.deleted_at is null or branches.purge_at > now())`
+        : sql<boolean>`branches.deleted_at is null`,
+    )
     .$if(text !== '', (qb) =>
       qb.where(
         sql<boolean>`(position(${text} in lower(branches.name)) > 0
@@ -130,10 +235,7 @@ function matching(
     );
 }
 
-function detailed(
-  db: Database,
-  filter: { readonly projectId: ProjectId; readonly search?: string | undefined },
-) {
+function detailed(db: Database, filter: BranchFilter) {
   return matching(db, filter)
     .innerJoin('users', 'users.id', 'branches.created_by')
     .innerJoin('timelines', 'timelines.id', 'branches.timeline_id')

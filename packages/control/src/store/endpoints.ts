@@ -2,22 +2,31 @@ import type { BranchId, EndpointId, EndpointState, ProjectId } from '@pgfleet/co
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { Updateable } from 'kysely';
+import type { NewEndpoint } from '../domain/new-endpoint.ts';
 import type { Database } from './database.ts';
 import type { EndpointRow, Schema } from './schema.ts';
 
-/** Lists the endpoints of a project, or of one of its branches, oldest first. */
+/** Lists the endpoints of a project's branches, or of one of them, oldest first. */
 export function listEndpoints(
   db: Database,
   { projectId, branchId }: { readonly projectId: ProjectId; readonly branchId?: BranchId },
 ): Promise<EndpointRow[]> {
-  return db
-    .selectFrom('endpoints')
-    .selectAll()
-    .where('project_id', '=', projectId)
+  return living(db, projectId)
     .$if(branchId !== undefined, (qb) => qb.where('branch_id', '=', branchId as BranchId))
     .orderBy('created_at')
     .orderBy('id')
     .execute();
+}
+
+/** An endpoint, unless there is none or it was deleted. */
+export function findEndpoint(
+  db: Database,
+  projectId: ProjectId,
+  id: string,
+): Promise<EndpointRow | undefined> {
+  return living(db, projectId)
+    .where('id', '=', id as EndpointId)
+    .executeTakeFirst();
 }
 
 /** @throws PgfleetError `endpoint_not_found`. */
@@ -26,14 +35,35 @@ export async function getEndpoint(
   projectId: ProjectId,
   id: string,
 ): Promise<EndpointRow> {
-  const endpoint = await db
-    .selectFrom('endpoints')
-    .selectAll()
-    .where('project_id', '=', projectId)
-    .where('id', '=', id as EndpointId)
-    .executeTakeFirst();
+  const endpoint = await findEndpoint(db, projectId, id);
   if (!endpoint) throw new PgfleetError('endpoint_not_found');
   return endpoint;
+}
+
+/** @throws PgfleetError `endpoint_exists` when the branch has an endpoint for writing. */
+export async function insertEndpoint(
+  db: Database,
+  endpoint: NewEndpoint,
+  branch: { readonly id: BranchId; readonly project_id: ProjectId },
+): Promise<EndpointRow> {
+  const row = await db
+    .insertInto('endpoints')
+    .values({ ...endpoint, branch_id: branch.id, project_id: branch.project_id })
+    .onConflict((oc) => oc.doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw new PgfleetError('endpoint_exists');
+  return row;
+}
+
+/** Takes an endpoint out of everything that is shown; what it used stays counted. */
+export function markEndpointDeleted(db: Database, id: EndpointId): Promise<EndpointRow> {
+  return db
+    .updateTable('endpoints')
+    .set({ deleted_at: sql<Date>`now()`, updated_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
 }
 
 /** Changes an endpoint and gives the change a generation of its own. */
@@ -92,6 +122,19 @@ export function touchEndpoints(db: Database, projectId: ProjectId): Promise<Endp
     .updateTable('endpoints')
     .set({ generation: sql<number>`generation + 1` })
     .where('project_id', '=', projectId)
+    .where('deleted_at', 'is', null)
+    .where('branch_id', 'in', livingBranches(db, projectId))
+    .returningAll()
+    .execute();
+}
+
+/** Gives every endpoint of a branch a new generation, because its host must hear of a change. */
+export function touchBranchEndpoints(db: Database, branchId: BranchId): Promise<EndpointRow[]> {
+  return db
+    .updateTable('endpoints')
+    .set({ generation: sql<number>`generation + 1` })
+    .where('branch_id', '=', branchId)
+    .where('deleted_at', 'is', null)
     .returningAll()
     .execute();
 }
@@ -108,8 +151,28 @@ export function countEndpointsByState(
   return db
     .selectFrom('endpoints')
     .innerJoin('projects', 'projects.id', 'endpoints.project_id')
-    .select((eb) => ['current_state as state', eb.fn.countAll<number>().as('count')])
+    .select((eb) => ['endpoints.current_state as state', eb.fn.countAll<number>().as('count')])
+    .innerJoin('branches', 'branches.id', 'endpoints.branch_id')
     .where('projects.deleted_at', 'is', null)
-    .groupBy('current_state')
+    .where('branches.deleted_at', 'is', null)
+    .where('endpoints.deleted_at', 'is', null)
+    .groupBy('endpoints.current_state')
     .execute();
+}
+
+function living(db: Database, projectId: ProjectId) {
+  return db
+    .selectFrom('endpoints')
+    .selectAll()
+    .where('project_id', '=', projectId)
+    .where('deleted_at', 'is', null)
+    .where('branch_id', 'in', livingBranches(db, projectId));
+}
+
+function livingBranches(db: Database, projectId: ProjectId) {
+  return db
+    .selectFrom('branches')
+    .select('branches.id')
+    .where('branches.project_id', '=', projectId)
+    .where('branches.deleted_at', 'is', null);
 }

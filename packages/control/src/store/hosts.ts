@@ -74,6 +74,28 @@ export async function saveEndpointStatuses(
       and t.host_id = ${hostId}`.execute(db);
 }
 
+/** Notes how much a host says there is of its timelines. */
+export async function saveTimelineStatuses(
+  db: Database,
+  hostId: HostId,
+  statuses: HostReport['timelines'],
+): Promise<void> {
+  if (statuses.length === 0) return;
+  await sql`
+    update timelines t set
+      oldest_at = (s.oldest->>'at')::timestamptz,
+      oldest_lsn = s.oldest->>'lsn',
+      head_lsn = s."headLsn",
+      logical_bytes = coalesce(s."logicalBytes", t.logical_bytes),
+      data_bytes = s."dataBytes",
+      wal_bytes = s."walBytes",
+      lost = s.lost
+    from jsonb_to_recordset(${JSON.stringify(statuses)}::jsonb) as s(
+      "timelineId" text, oldest jsonb, "headLsn" text, "logicalBytes" bigint, "dataBytes" bigint,
+      "walBytes" bigint, lost jsonb)
+    where t.id = s."timelineId" and t.host_id = ${hostId}`.execute(db);
+}
+
 /**
  * The Postgres majors that the hosts of a region have installed, ascending; none while no host of
  * the region has ever reported.
@@ -108,7 +130,7 @@ export function findRoute(db: Database, name: EndpointName): Promise<KnownRoute 
         .selectFrom('operations')
         .select('error')
         .whereRef('operations.branch_id', '=', 'branches.id')
-        .where('action', '=', 'create_timeline')
+        .where('action', 'in', ['create_timeline', 'create_branch'])
         .where('operations.status', '=', 'failed')
         .whereRef('branches.current_state', '=', sql<'init'>`'init'`)
         .limit(1)

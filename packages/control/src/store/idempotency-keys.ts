@@ -42,6 +42,20 @@ export async function reserveIdempotencyKey(
   };
 }
 
+/** Whether a call with this key was answered before. */
+export async function isAnswered(
+  db: Database,
+  { userId, key }: Pick<IdempotentCall, 'userId' | 'key'>,
+): Promise<boolean> {
+  const earlier = await db
+    .selectFrom('idempotency_keys')
+    .select('key')
+    .where('user_id', '=', userId)
+    .where('key', '=', key)
+    .executeTakeFirst();
+  return earlier !== undefined;
+}
+
 /** Keeps the answer of a call whose key was reserved in the same transaction. */
 export async function saveIdempotentAnswer(
   db: Database,

@@ -1,4 +1,4 @@
-import type { OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
+import type { BranchId, OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { NewOperation } from '../domain/new-operation.ts';
@@ -27,10 +27,26 @@ export async function insertOperations(
 
 /** Stops what is under way for a project, so that what destroys it need not wait for it. */
 export async function cancelOperations(db: Database, projectId: ProjectId): Promise<void> {
-  await db
+  await stop(db).where('project_id', '=', projectId).execute();
+}
+
+/**
+ * Stops what is under way for a branch, so that its deletion need not wait for it. What is about
+ * snapshots goes on, and so does what removes timelines that the branch has left.
+ */
+export async function cancelBranchOperations(db: Database, branchId: BranchId): Promise<void> {
+  await stop(db)
+    .where('branch_id', '=', branchId)
+    .where('snapshot_id', 'is', null)
+    .where('action', '<>', 'delete_timeline')
+    .execute();
+}
+
+// One that a worker may be in the middle of is only told so: its worker ends it.
+function stop(db: Database) {
+  return db
     .updateTable('operations')
     .set({
-      // One that a worker may be in the middle of is only told so: its worker ends it.
       status: sql<OperationStatus>`case when lease_until is null then 'cancelled'
         else 'cancelling' end`,
       finished_at: sql<Date>`case when lease_until is null then now() end`,
@@ -38,9 +54,7 @@ export async function cancelOperations(db: Database, projectId: ProjectId): Prom
       wakes: sql<number>`wakes + 1`,
       updated_at: sql<Date>`now()`,
     })
-    .where('project_id', '=', projectId)
-    .where('status', 'in', activeStatuses)
-    .execute();
+    .where('status', 'in', activeStatuses);
 }
 
 /** An operation and its time of creation with microseconds, which is its cursor. */

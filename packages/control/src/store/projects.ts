@@ -117,9 +117,14 @@ function detailed(db: Database) {
     )
     .selectAll(['projects', 'used'])
     .select(['users.name as owner_name', 'users.email as owner_email'])
-    .select(sql<number | null>`0`.as('synthetic_storage_size'))
+    .select(storageSize.as('synthetic_storage_size'))
     .where('projects.deleted_at', 'is', null);
 }
+
+// What is on the disk of its host for it, blocks that are shared within a timeline once.
+const storageSize = sql<number | null>`(
+  select sum(data_bytes + wal_bytes)::bigint from timelines
+  where timelines.project_id = projects.id and timelines.deleted_at is null)`;
 
 function containsText(search: string) {
   const pattern = `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;

@@ -157,22 +157,6 @@ export async function followSource(
     .execute();
 }
 
-/** Whether an operation is still to copy a branch out of a snapshot. */
-export async function isSourceOfUnfinished(
-  db: Database,
-  { project_id: projectId, timeline_id: timelineId }: SnapshotRow,
-): Promise<boolean> {
-  const { rows } = await sql`
-    select from timelines t
-      join branches b on b.timeline_id = t.id
-      join operations o on o.branch_id = b.id and o.project_id = t.project_id
-    where t.project_id = ${projectId} and t.source->>'timelineId' = ${timelineId}
-      and o.action in ('create_timeline', 'create_branch')
-      and o.status in ('scheduling', 'running', 'cancelling')
-    limit 1`.execute(db);
-  return rows.length > 0;
-}
-
 function hostOf(source: TimelineSource) {
   const sourceId = source.kind === 'template' ? null : source.timelineId;
   return sql<HostId | null>`(select host_id from timelines where id = ${sourceId})`;

@@ -67,6 +67,7 @@ export function contractProblems(answer: {
   if (!responses) return [];
   const key = String(answer.status) in responses ? String(answer.status) : 'default';
   if (key === 'default' && answer.status < 400) return [`${answer.status} is not in the contract`];
+  if (answer.status === 204) return answer.body === undefined ? [] : ['204 has a body'];
   const pointer = ['paths', template, method, 'responses', key];
   const validate = validator(`neon#/${schemaPointer(responses[key], pointer)}`);
   if (validate(answer.body)) return [];

@@ -107,7 +107,7 @@ export class TestControl implements AsyncDisposable {
       headers: { authorization: `Bearer ${this.adminKey}`, ...more.headers },
     });
     const { statusCode: status, headers } = response;
-    const body = JSON.parse(response.body) as T;
+    const body = (response.body === '' ? undefined : JSON.parse(response.body)) as T;
     const [pathname = ''] = path.split('?');
     const problems = contractProblems({ method, path: pathname, status, body });
     if (problems.length > 0) throw new Error(`${method} ${path}: ${problems.join('; ')}`);

@@ -22,7 +22,8 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
         sortBy: request.query.sort_by,
         order: request.query.sort_order,
       };
-      const page = { projectId: project.id, search, limit, ...sorting };
+      const includeDeleted = request.query.include_deleted;
+      const page = { projectId: project.id, search, includeDeleted, limit, ...sorting };
       const branches = await listBranches(db, page);
       const last = branches.at(-1);
       return {

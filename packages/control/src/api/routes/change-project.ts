@@ -1,5 +1,5 @@
 import { PgfleetError, ProjectUpdateRequest } from '@pgfleet/contract';
-import type { BranchId, OrganizationId } from '@pgfleet/contract';
+import type { OrganizationId } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import type { Installation } from '../../domain/installation.ts';
 import { snapshotRemoval } from '../../domain/new-snapshot.ts';
@@ -7,13 +7,14 @@ import { newOperations } from '../../domain/new-operation.ts';
 import type { NewOperation } from '../../domain/new-operation.ts';
 import { planEndpointDefaults } from '../../domain/new-project.ts';
 import { changeProjectSettings, concernsEndpoints } from '../../domain/project-settings.ts';
-import { listBranchesToDelete } from '../../store/branches.ts';
+import { hasProtectedBranch } from '../../store/branches.ts';
 import type { Database } from '../../store/database.ts';
 import { listEndpoints, touchEndpoints } from '../../store/endpoints.ts';
 import { cancelOperations, insertOperations } from '../../store/operations.ts';
 import { getProject, lockProject, updateProject } from '../../store/projects.ts';
 import { listSnapshots } from '../../store/snapshots.ts';
 import type { EndpointRow, ProjectRow } from '../../store/schema.ts';
+import { listBranchTimelines, listTimelinesToDelete } from '../../store/timelines.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { mutate } from '../mutation.ts';
@@ -80,8 +81,15 @@ async function change(
       ? planEndpointDefaults(request, installation, before.default_endpoint_settings)
       : before.default_endpoint_settings,
   });
-  if (!concernsEndpoints(request.settings)) return [];
-  return insertOperations(tx, applyEverywhere(await touchEndpoints(tx, before.id)));
+  const isRetentionNew = retention !== undefined && retention !== before.history_retention_seconds;
+  const timelines = isRetentionNew ? await listBranchTimelines(tx, before.id) : [];
+  const endpoints = concernsEndpoints(request.settings) ? await touchEndpoints(tx, before.id) : [];
+  return insertOperations(tx, [
+    ...timelines.flatMap(({ branchId, timelineId }) =>
+      newOperations({ projectId: before.id, branchId, timelineId }, ['apply_config']),
+    ),
+    ...applyEverywhere(endpoints),
+  ]);
 }
 
 // One operation for each branch: it brings all endpoints of the branch up to date.
@@ -99,31 +107,26 @@ function applyEverywhere(endpoints: readonly EndpointRow[]): NewOperation[] {
 async function destroy(tx: Database, id: string, organizationIds: readonly OrganizationId[]) {
   const { id: projectId } = await lockProject(tx, id, organizationIds);
   const project = await getProject(tx, id, organizationIds);
-  const branches = await listBranchesToDelete(tx, projectId);
-  if (branches.some((branch) => branch.is_protected)) {
+  if (await hasProtectedBranch(tx, projectId)) {
     throw new PgfleetError('not_deletable', {
       message: 'a project with a protected branch cannot be deleted',
     });
   }
   const endpoints = await listEndpoints(tx, { projectId });
   await cancelOperations(tx, projectId);
-  const operations = branches.flatMap((branch) => removal(project, branch.id, endpoints));
+  const timelines = await listTimelinesToDelete(tx, projectId);
   const snapshots = await listSnapshots(tx, projectId);
-  await insertOperations(tx, [...operations, ...snapshots.flatMap(snapshotRemoval)]);
+  await insertOperations(tx, [
+    ...endpoints.flatMap(stopOf),
+    ...timelines.flatMap(({ branchId, timelineId }) =>
+      newOperations({ projectId, branchId, timelineId }, ['delete_timeline']),
+    ),
+    ...snapshots.flatMap(snapshotRemoval),
+  ]);
   await updateProject(tx, projectId, { deleted_at: new Date() });
   return project;
 }
 
-function removal(
-  { id: projectId }: ProjectRow,
-  branchId: BranchId,
-  endpoints: readonly EndpointRow[],
-): NewOperation[] {
-  const own = endpoints.filter((endpoint) => endpoint.branch_id === branchId);
-  return [
-    ...own.flatMap(({ id }) =>
-      newOperations({ projectId, branchId, endpointId: id }, ['suspend_compute']),
-    ),
-    ...newOperations({ projectId, branchId }, ['delete_timeline']),
-  ];
+function stopOf({ id: endpointId, project_id: projectId, branch_id: branchId }: EndpointRow) {
+  return newOperations({ projectId, branchId, endpointId }, ['suspend_compute']);
 }

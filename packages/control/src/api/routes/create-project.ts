@@ -1,7 +1,6 @@
 import { PgfleetError, ProjectCreateRequest } from '@pgfleet/contract';
 import type { CreatedProject, OrganizationId } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
-import { connectionUri, endpointHost } from '../../domain/addresses.ts';
 import type { Installation } from '../../domain/installation.ts';
 import { planProject } from '../../domain/new-project.ts';
 import type { NewProject } from '../../domain/new-project.ts';
@@ -14,6 +13,7 @@ import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { mutate } from '../mutation.ts';
 import { presentBranch } from '../present/present-branch.ts';
+import { presentConnection } from '../present/present-connection.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { noUsage, presentProject } from '../present/present-project.ts';
@@ -86,7 +86,7 @@ function presentCreated(
       { ...plan.project, ...times, ...noUsage, drilled_at: null, deleted_at: null },
       installation,
     ),
-    connection_uris: [presentConnection(plan, installation)],
+    connection_uris: [presentConnection(targetOf(plan), installation)],
     roles: [presentRole({ ...roleRow(plan), ...times }, plan.role.password)],
     databases: [presentDatabase({ ...databaseRow(plan), ...times, id: databaseId })],
     operations: plan.operations.map((operation) =>
@@ -97,20 +97,9 @@ function presentCreated(
   };
 }
 
-function presentConnection(plan: NewProject, installation: Installation) {
-  const target = { id: plan.endpoint.id, regionId: plan.project.region_id };
-  const { name: role, password } = plan.role;
-  const database = plan.databaseName;
-  return {
-    connection_uri: connectionUri({ ...target, role, password, database }, installation),
-    connection_parameters: {
-      database,
-      password,
-      role,
-      host: endpointHost(target, installation),
-      pooler_host: endpointHost({ ...target, isPooled: true }, installation),
-    },
-  };
+function targetOf({ endpoint, project, role, databaseName: database }: NewProject) {
+  const { name, password } = role;
+  return { id: endpoint.id, regionId: project.region_id, role: name, password, database };
 }
 
 function roleRow({ branch, role }: NewProject) {
