@@ -21,7 +21,7 @@ const INVALID_PASSWORD = '28P01';
 
 // Said at login, where it counts more than the endpoint's own settings and those of a database:
 // what these ask for must neither hinder pgfleet nor lend a tenant's functions its rights.
-const SESSION_SETTINGS = Object.entries({
+export const ADMIN_SESSION_SETTINGS = Object.entries({
   search_path: 'pg_catalog',
   statement_timeout: 0,
   lock_timeout: 0,
@@ -74,7 +74,7 @@ export class AdminConnection implements AsyncDisposable {
       password: secret,
       database: options.database ?? 'postgres',
       application_name: 'pgfleet',
-      options: SESSION_SETTINGS,
+      options: ADMIN_SESSION_SETTINGS,
       query_timeout: timeoutMs,
     });
     const connection = new AdminConnection(client, secret);

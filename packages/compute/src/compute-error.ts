@@ -11,7 +11,10 @@ export type ComputeErrorCode =
   | 'socket_path_too_long'
   | 'admin_login_failed'
   /** A file of a data directory is torn, or is no file: it cannot be trusted. */
-  | 'data_directory_damaged';
+  | 'data_directory_damaged'
+  | 'pg_dump_missing'
+  | 'schema_dump_failed'
+  | 'schema_restore_failed';
 
 /** An error of this package: the message is safe for clients, private detail is in `cause`. */
 export class ComputeError extends Error {

@@ -21,11 +21,14 @@ export {
 } from './control-file.ts';
 export { DataDirectory, type FileStat, type LentFile, type OwnerOption } from './data-directory.ts';
 export { detectSandbox, type DetectSandboxOptions } from './detect-sandbox.ts';
+export { dumpRoles, type RolesDump } from './dump-roles.ts';
+export { dumpSchema, type DumpSchemaOptions } from './dump-schema.ts';
 export {
   type ConnectionConfig,
   EmbeddedCluster,
   type EmbeddedClusterOptions,
 } from './embedded-cluster.ts';
+export { findPgDumps, type PgDump } from './find-pg-dump.ts';
 export {
   findAllInstallations,
   findInstallations,
@@ -46,6 +49,7 @@ export { currentOwner, type Owner } from './owner.ts';
 export { type Activity, readActivity } from './read-activity.ts';
 export { readVerifiers } from './read-verifiers.ts';
 export { removeRebuildableCaches } from './rebuildable-caches.ts';
+export { restoreSchema, type RestoreSchemaOptions } from './restore-schema.ts';
 export type { Sandbox, SandboxLevel, SandboxProbe } from './sandbox.ts';
 export {
   baseSettings,

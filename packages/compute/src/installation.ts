@@ -75,12 +75,13 @@ function npmVersion(packageFile: string): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
-async function systemBinDirs(): Promise<readonly string[]> {
+/** Where packages of this system put Postgres' programs, with or without the server among them. */
+export async function systemBinDirs(): Promise<readonly string[]> {
   const known = await Promise.all([
     childBinDirs('/usr/lib/postgresql', /^\d+$/),
     childBinDirs('/usr', /^pgsql-\d+$/),
-    childBinDirs('/opt/homebrew/opt', /^postgresql@\d+$/),
-    childBinDirs('/usr/local/opt', /^postgresql@\d+$/),
+    childBinDirs('/opt/homebrew/opt', /^(postgresql@\d+|libpq)$/),
+    childBinDirs('/usr/local/opt', /^(postgresql@\d+|libpq)$/),
   ]);
   const onPath = await askPgConfig('pg_config');
   return [...new Set([...known.flat(), ...(onPath ? [onPath.binDir] : [])])];

@@ -17,6 +17,9 @@ const computeCodes = {
   socket_path_too_long: 'compute_start_failed',
   admin_login_failed: 'compute_start_failed',
   data_directory_damaged: 'history_damaged',
+  pg_dump_missing: 'pg_dump_missing',
+  schema_dump_failed: 'internal',
+  schema_restore_failed: 'internal',
 } as const satisfies Partial<Record<ComputeErrorCode, ErrorCode>>;
 
 /** Translates what computes, volumes and the system throw into the catalogue's errors. */
