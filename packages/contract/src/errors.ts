@@ -73,6 +73,7 @@ export const errorCatalogue = {
     title: 'branch not ready yet',
   }),
   branch_not_root: user(422, 'snapshots can be taken of root branches only'),
+  restore_not_pending: user(422, 'this branch is no restored snapshot that waits to be finalized'),
   snapshot_not_created: user(422, 'the data of this snapshot could not be created'),
   point_not_available: entry(400, '22023', {
     kind: 'user',

@@ -30,6 +30,7 @@ export const operationActions = [
   'suspend_compute',
   'apply_config',
   'delete_timeline',
+  'swap_binding_id',
 ] as const;
 export type OperationAction = (typeof operationActions)[number];
 

@@ -39,6 +39,10 @@ const remarks: Readonly<Record<string, string>> = {
   restartProjectEndpoint: 'suspends and starts; open connections end',
   createSnapshot:
     'of root branches; the point is fixed when the call answers, the data follows; `name` is the branch and the time when left out',
+  restoreSnapshot:
+    'to a new root without computes; with `finalize_restore` it takes the place of the target once it has its data: name, endpoints, schedule, being the default; a protected branch is not replaced',
+  finalizeRestoreBranch:
+    'the replaced branch stays without a parent, as `name` or `<name> (old)`; an endpoint that the restored branch had moves to it',
   updateSnapshot: '`expires_at` may be set too; null keeps the snapshot for ever',
   setSnapshotSchedule:
     'in UTC, at the full hour; weeks begin on Monday, a day beyond the end of a month is its last; items that are due together, and what was missed while control was down, yield one snapshot, kept as long as the longest of them says',

@@ -28,6 +28,7 @@ import { operationRoutes } from './routes/operations.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { restoreDrillRoutes } from './routes/restore-drills.ts';
 import { restoreBranchRoute } from './routes/restore-branch.ts';
+import { restoreSnapshotRoutes } from './routes/restore-snapshot.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { acceptJson, compileValidator, requireStorableText } from './validation.ts';
 
@@ -83,6 +84,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   endpointRoutes(api, context);
   endpointLifeRoutes(api, context);
   snapshotRoutes(api, context);
+  restoreSnapshotRoutes(api, context);
   backupScheduleRoutes(api, context);
   restoreDrillRoutes(api, context);
   operationRoutes(api, context);

@@ -67,21 +67,22 @@ test('a snapshot of the head holds what was committed when it was asked for', as
 test('a snapshot has a name that says of what and when it is, and may expire', async () => {
   await using control = await TestControl.open(postgres);
   const created = await projectAtRest(control);
-  const timestamp = '2026-01-01T00:00:00.5Z';
+  const timestamp = new Date().toISOString();
+  const second = `${timestamp.slice(0, 19)}Z`;
   const query = `timestamp=${timestamp}&expires_at=2999-01-01T00:00:00Z`;
   const { body } = await take(control, created, query);
   expect(body.snapshot.name).toMatch(/^main at \d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/);
   expect(body.snapshot).toMatchObject({
-    timestamp: '2026-01-01T00:00:00Z',
+    timestamp: second,
     expires_at: '2999-01-01T00:00:00Z',
   });
   await control.settled(created.project.id);
   const [, timeline] = [...control.host.timelines.values()];
   expect(timeline?.source).toMatchObject({
-    at: { kind: 'time', at: '2026-01-01T00:00:00.500000Z' },
+    at: { kind: 'time', at: timestamp.replace('Z', '000Z') },
   });
   const [snapshot] = await list(control, created);
-  expect(snapshot).toMatchObject({ lsn: control.host.head.lsn, timestamp: '2026-01-01T00:00:00Z' });
+  expect(snapshot).toMatchObject({ lsn: control.host.head.lsn, timestamp: second });
 });
 
 test('a branch that is just being made has a snapshot of its head as soon as there is one', async () => {

@@ -25,6 +25,7 @@ const deadlineMs: Readonly<Record<OperationAction, number>> = {
   suspend_compute: DAY_MS,
   apply_config: DAY_MS,
   delete_timeline: 30 * DAY_MS,
+  swap_binding_id: DAY_MS,
 };
 
 /** An operation to be inserted. */
@@ -89,5 +90,5 @@ function planOperation(
 }
 
 function concernsEndpoint(action: OperationAction): boolean {
-  return !['create_timeline', 'create_branch', 'delete_timeline'].includes(action);
+  return ['start_compute', 'suspend_compute', 'apply_config'].includes(action);
 }

@@ -3,6 +3,7 @@ import type { Action } from './action.ts';
 import { applyConfig, startCompute, suspendCompute } from './compute-actions.ts';
 import { createTimeline } from './create-timeline.ts';
 import { deleteTimeline } from './delete-timeline.ts';
+import { finalizeRestore } from './finalize-restore.ts';
 
 /** Every action that an operation can have. */
 export const actions: Readonly<Record<OperationAction, Action>> = {
@@ -12,4 +13,5 @@ export const actions: Readonly<Record<OperationAction, Action>> = {
   suspend_compute: suspendCompute,
   apply_config: applyConfig,
   delete_timeline: deleteTimeline,
+  swap_binding_id: finalizeRestore,
 };

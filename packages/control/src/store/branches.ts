@@ -170,6 +170,22 @@ export async function requireFreeName(
   throw new PgfleetError('name_taken', { message: 'branch with the same name already exists' });
 }
 
+/** The wanted name where no branch has it, else the first free one of those that number it. */
+export async function findFreeName(
+  db: Database,
+  projectId: ProjectId,
+  wanted: string,
+): Promise<string> {
+  const { rows } = await sql<{ name: string }>`
+    select name from branches where project_id = ${projectId} and deleted_at is null
+      and starts_with(name, ${wanted})`.execute(db);
+  const taken = new Set(rows.map((row) => row.name));
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? wanted : `${wanted} ${number}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
 export function updateBranch(
   db: Database,
   id: BranchId,

@@ -194,7 +194,12 @@ export async function loadInitialContent(
         order by name) from roles r where branch_id = ${branch.id} and not exists (
           select from branches b join roles same on same.branch_id = b.id
           where b.timeline_id = ${inherited} and same.name = r.name
-            and same.verifier = r.verifier and same.updated_at = same.created_at)), '[]') as roles,
+            and same.verifier = r.verifier and same.updated_at = same.created_at)
+        and not exists (
+          select from snapshots s join roles same on same.branch_id = s.source_branch_id
+          where s.timeline_id = ${inherited} and same.name = r.name
+            and same.verifier = r.verifier
+            and same.updated_at <= coalesce(s.at, s.created_at))), '[]') as roles,
       coalesce((select jsonb_agg(jsonb_build_object('name', name, 'ownerName', owner_name)
         order by id) from databases where branch_id = ${branch.id} and ${inherited}::text is null),
         '[]') as databases`.execute(db);

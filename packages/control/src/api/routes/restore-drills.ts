@@ -11,7 +11,7 @@ import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { hostAddressOf } from '../branch-at-host.ts';
 import { hangUpSignal } from '../hang-up.ts';
-import { mutate } from '../mutation.ts';
+import { mutatePrepared } from '../mutation.ts';
 import { presentRestoreDrill } from '../present/present-restore-drill.ts';
 import { BranchParams, ProjectParams } from './params.ts';
 
@@ -38,21 +38,28 @@ export function restoreDrillRoutes(app: FastifyInstance, context: ApiContext): v
   app.post<{ Params: BranchParams; Body: VerifyBranchRequest }>(
     '/pgfleet/projects/:project_id/branches/:branch_id/verify',
     { schema: { params: BranchParams, body: VerifyBranchRequest } },
-    async (request, reply) => {
-      const at = requestedPoint(request.body);
-      const target = await targetOf(request, context);
-      if (running >= MAX_DRILLS) throw new PgfleetError('too_many_requests');
-      running += 1;
-      try {
-        const report = await verifyBranch(context, target, { at, signal: hangUpSignal(reply) });
-        return await mutate(context, { request, reply }, async (tx) => {
-          const drill = await insertDrill(tx, target, report);
-          return { status: 200, body: { restore_drill: presentRestoreDrill(drill) } };
-        });
-      } finally {
-        running -= 1;
-      }
-    },
+    (request, reply) =>
+      mutatePrepared(
+        context,
+        { request, reply },
+        {
+          prepare: async () => {
+            const at = requestedPoint(request.body);
+            const target = await targetOf(request, context);
+            if (running >= MAX_DRILLS) throw new PgfleetError('too_many_requests');
+            running += 1;
+            const report = await verifyBranch(context, target, {
+              at,
+              signal: hangUpSignal(reply),
+            }).finally(() => (running -= 1));
+            return { target, report };
+          },
+          change: async (tx, { target, report }) => {
+            const drill = await insertDrill(tx, target, report);
+            return { status: 200, body: { restore_drill: presentRestoreDrill(drill) } };
+          },
+        },
+      ),
   );
 }
 

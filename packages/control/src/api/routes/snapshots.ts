@@ -1,11 +1,10 @@
 import { PgfleetError, SnapshotCreateQuery, SnapshotUpdateRequest } from '@pgfleet/contract';
-import type { CreatedSnapshot, PointInTime, Snapshot } from '@pgfleet/contract';
+import type { CreatedSnapshot, Snapshot } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireExpiry } from '../../domain/expiry.ts';
 import { planSnapshot, snapshotRemoval } from '../../domain/new-snapshot.ts';
 import { pointInTime } from '../../domain/point-in-time.ts';
 import { getBranch } from '../../store/branches.ts';
-import type { BranchDetails } from '../../store/branches.ts';
 import { insertOperations } from '../../store/operations.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
 import {
@@ -17,8 +16,9 @@ import {
 } from '../../store/snapshots.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
-import { hostOfBranch } from '../branch-at-host.ts';
-import { mutate } from '../mutation.ts';
+import { requireUnmoved, resolveBranchPoint } from '../branch-point.ts';
+import type { BranchPoint } from '../branch-point.ts';
+import { mutate, mutatePrepared } from '../mutation.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { presentSnapshot } from '../present/present-snapshot.ts';
 import { BranchParams, ProjectParams, SnapshotParams } from './params.ts';
@@ -47,56 +47,48 @@ function readRoute(app: FastifyInstance, { db }: ApiContext): void {
 
 type CreateRequest = FastifyRequest<{ Params: BranchParams; Querystring: SnapshotCreateQuery }>;
 
+// The host says at once what the point is, so that the snapshot holds what was committed when it
+// was asked for, however long its operation has to wait.
 function createRoute(app: FastifyInstance, context: ApiContext): void {
   app.post<{ Params: BranchParams; Querystring: SnapshotCreateQuery }>(
     '/projects/:project_id/branches/:branch_id/snapshot',
     { schema: { params: BranchParams, querystring: SnapshotCreateQuery } },
-    async (request, reply) => {
+    (request, reply) => {
       const now = new Date();
-      const expiresAt = requireExpiry(request.query.expires_at, 'expires_at', now) ?? null;
-      const { branch, regionId } = await rootBranch(request, context);
-      const at = await resolve(branch, pointInTime(request.query), context);
-      const { name } = request.query;
+      const { name, expires_at: expiry } = request.query;
+      const expiresAt = requireExpiry(expiry, 'expires_at', now) ?? null;
       const { userId: createdBy, organizationIds } = principalOf(request);
-      const source = { branch, regionId, at };
-      const plan = planSnapshot(source, { name, expiresAt, createdBy, now });
-      return mutate(context, { request, reply }, async (tx) => {
-        await lockProject(tx, branch.project_id, organizationIds);
-        await getBranch(tx, branch.project_id, branch.id);
-        const { snapshot, operations } = await insertSnapshot(tx, plan);
-        const body: CreatedSnapshot = {
-          snapshot: presentSnapshot(snapshot),
-          operations: operations.map(presentOperation),
-        };
-        return { status: 200, body };
-      });
+      return mutatePrepared(
+        context,
+        { request, reply },
+        {
+          prepare: () => findPoint(request, context),
+          change: async (tx, point) => {
+            const project = await lockProject(tx, request.params.project_id, organizationIds);
+            const branch = await getBranch(tx, project.id, point.branchId);
+            requireUnmoved(branch, point);
+            const source = { branch, regionId: project.region_id, at: point.at };
+            const plan = planSnapshot(source, { name, expiresAt, createdBy, now });
+            const { snapshot, operations } = await insertSnapshot(tx, plan);
+            const body: CreatedSnapshot = {
+              snapshot: presentSnapshot(snapshot),
+              operations: operations.map(presentOperation),
+            };
+            return { status: 200, body };
+          },
+        },
+      );
     },
   );
 }
 
-async function rootBranch(
-  request: CreateRequest,
-  { db }: ApiContext,
-): Promise<{ readonly branch: BranchDetails; readonly regionId: string }> {
+async function findPoint(request: CreateRequest, context: ApiContext): Promise<BranchPoint> {
+  const at = pointInTime(request.query);
   const { project_id: projectId, branch_id: branchId } = request.params;
-  const project = await getProject(db, projectId, principalOf(request).organizationIds);
-  const branch = await getBranch(db, project.id, branchId);
+  const project = await getProject(context.db, projectId, principalOf(request).organizationIds);
+  const branch = await getBranch(context.db, project.id, branchId);
   if (branch.parent_id) throw new PgfleetError('branch_not_root');
-  return { branch, regionId: project.region_id };
-}
-
-// The host says at once what the point is, so that the snapshot holds what was committed when it
-// was asked for, however long its operation has to wait. A branch that is just being made has
-// nothing but its head, which its operation finds.
-async function resolve(
-  branch: BranchDetails,
-  at: PointInTime,
-  context: ApiContext,
-): Promise<PointInTime> {
-  if (branch.current_state === 'init' && at.kind === 'head') return at;
-  const host = await hostOfBranch(branch, context);
-  const resolved = await host.resolvePoint(branch.timeline_id, at);
-  return resolved.at;
+  return resolveBranchPoint({ project, branch }, at, context);
 }
 
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
