@@ -21,6 +21,16 @@ export interface FileStat {
   readonly size: number;
   /** False for directories, links, pipes and devices. */
   readonly isFile: boolean;
+  /** When its content last changed, in milliseconds since 1970. */
+  readonly changedMs: number;
+}
+
+/** A regular file of a data directory, open for reading. */
+export interface LentFile {
+  readonly file: FileHandle;
+  readonly stats: Stats;
+  /** Leads to this very file while it is lent. */
+  readonly path: string;
 }
 
 /** A regular file of a data directory, open for reading. */
@@ -34,6 +44,11 @@ export interface LentFile {
 export interface OwnerOption {
   /** Of what is made; the owner of the data directory when left out. */
   readonly owner?: Owner | undefined;
+}
+
+export interface WriteOptions extends OwnerOption {
+  /** The size of the file, where it is more than its content: the rest takes no space. */
+  readonly sizeBytes?: number;
 }
 
 /**
@@ -82,7 +97,7 @@ export class DataDirectory implements Disposable {
   stat(name: string): FileStat | undefined {
     using place = this.#place(name);
     const found = lstatSync(place.path, { throwIfNoEntry: false });
-    return found && { size: found.size, isFile: found.isFile() };
+    return found && { size: found.size, isFile: found.isFile(), changedMs: found.mtimeMs };
   }
 
   /** Reads the beginning of a file. */
@@ -99,12 +114,17 @@ export class DataDirectory implements Disposable {
   }
 
   /** Makes a file (0600), in the place of whatever was there. */
-  async write(name: string, content: string | Buffer, { owner }: OwnerOption = {}): Promise<void> {
+  async write(
+    name: string,
+    content: string | Buffer,
+    { owner, sizeBytes }: WriteOptions = {},
+  ): Promise<void> {
     using place = this.#place(name);
     await place.parent.remove(place.leaf);
     const handle = await open(place.path, NEW_FILE, PRIVATE_FILE);
     try {
       await handle.writeFile(content);
+      if (sizeBytes !== undefined) await handle.truncate(sizeBytes);
       await give(handle, owner ?? this.#owner);
     } finally {
       await handle.close();

@@ -1,3 +1,4 @@
+export { type Backup, beginBackup, type CompleteBackup, endBackup } from './backup.ts';
 export {
   ADMIN_ROLE,
   AdminConnection,
@@ -45,9 +46,17 @@ export {
 } from './instance.ts';
 export { detectLimits, LimitGroup, type Limits, type LimitSupport } from './limits.ts';
 export { boundLogFile } from './log-file.ts';
+export { type Head, markHead } from './mark-head.ts';
 export { currentOwner, type Owner } from './owner.ts';
 export { type Activity, readActivity } from './read-activity.ts';
 export { readVerifiers } from './read-verifiers.ts';
+export {
+  type RecoveredCluster,
+  recoverCluster,
+  type RecoverClusterOptions,
+  type RecoveryTarget,
+  silenceSubscriptions,
+} from './recover-cluster.ts';
 export { removeRebuildableCaches } from './rebuildable-caches.ts';
 export { restoreSchema, type RestoreSchemaOptions } from './restore-schema.ts';
 export type { Sandbox, SandboxLevel, SandboxProbe } from './sandbox.ts';

@@ -29,13 +29,13 @@ test('shared buffers follow the largest size, with a floor', () => {
 });
 
 test("a tenant's settings replace defaults but nothing that pgfleet relies on", () => {
-  const tenant = { work_mem: '64MB', listen_addresses: '*', fsync: 'off', archive_mode: 'off' };
-  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, archive: true, tenant });
+  const tenant = { work_mem: '64MB', listen_addresses: '*', fsync: 'off', archive_mode: 'on' };
+  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, tenant });
   expect(settings).toMatchObject({
     work_mem: '64MB',
     listen_addresses: '',
     fsync: 'on',
-    archive_mode: 'on',
+    archive_mode: 'off',
   });
 });
 
@@ -52,8 +52,8 @@ test("a tenant's settings have no second spelling that gets around that", () => 
     '': 'x',
     'My.Setting': 'kept',
   };
-  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, archive: true, tenant });
-  const plain = settingsFor({ major: 17, minCu: 1, maxCu: 1, archive: true });
+  const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, tenant });
+  const plain = settingsFor({ major: 17, minCu: 1, maxCu: 1 });
   expect(settings).toEqual({ ...plain, 'my.setting': 'kept' });
 });
 

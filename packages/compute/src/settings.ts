@@ -11,8 +11,6 @@ export interface InstanceSize extends ComputeUnits {
   readonly major: number;
   /** `wal_level=logical`. */
   readonly logicalReplication?: boolean;
-  /** `archive_mode=on` with an empty command: WAL waits as `.ready` until the host keeps it. */
-  readonly archive?: boolean;
   /** The tenant's own settings, already checked; they never replace what pgfleet relies on. */
   readonly tenant?: PostgresSettings;
   /** What the host knows better, for example about its volume or a recovery: wins over the rest. */
@@ -22,6 +20,9 @@ export interface InstanceSize extends ComputeUnits {
 const MEBIBYTE = 1024 * 1024;
 const CU_MEMORY_BYTES = 4096 * MEBIBYTE;
 const CONNECTIONS_PER_CU = 419.65;
+// Its largest value: WAL is taken away by the host alone, once it is kept. With `archive_mode=on`,
+// the usual way to make Postgres wait, every clean stop ends a segment: 16 MB for each suspend.
+const KEEP_ALL_WAL = '2147483647';
 const MAX_CONNECTIONS = 4000;
 const MIN_CONNECTIONS = 100;
 // What would lock pgfleet out, take the server elsewhere, or fill the host's log; and whatever is no
@@ -68,9 +69,8 @@ export function settingsFor(size: InstanceSize): PostgresSettings {
     max_connections: String(maxConnectionsFor(size)),
     superuser_reserved_connections: '7',
     wal_level: size.logicalReplication ? 'logical' : 'replica',
-    archive_mode: size.archive ? 'on' : 'off',
-    archive_command: '',
-    ...(size.major >= 15 ? { archive_library: '' } : {}),
+    wal_keep_size: KEEP_ALL_WAL,
+    archive_mode: 'off',
     fsync: 'on',
     full_page_writes: 'on',
     ...size.override,

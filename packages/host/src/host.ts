@@ -6,6 +6,7 @@ import type { HostOptions } from './host-options.ts';
 import { openGround } from './open-ground.ts';
 import type { Ground } from './open-ground.ts';
 import { openServices } from './open-services.ts';
+import { sweepHistory } from './restore/sweep-history.ts';
 import { sweep } from './sweep.ts';
 
 /** A host that serves its API. */
@@ -24,6 +25,8 @@ export async function openHost(options: HostOptions, shutdown: Shutdown): Promis
   const { endpoints } = services;
   await endpoints.adopt();
   await ground.timelines.recover((timelineId) => endpoints.stopOn(timelineId));
+  await services.timeTravel.recover();
+  await sweepHistory(ground);
   await sweep(ground, endpoints);
   await stockDefault(ground);
   services.run(shutdown);

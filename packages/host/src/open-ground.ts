@@ -1,28 +1,30 @@
 import { detectLimits, detectSandbox } from '@pgfleet/compute';
-import type { LimitSupport, Sandbox } from '@pgfleet/compute';
+import type { LimitSupport } from '@pgfleet/compute';
 import { FileLock, waitUntil } from '@pgfleet/kit';
 import type { Shutdown } from '@pgfleet/kit';
 import { openVolume } from '@pgfleet/volume';
 import type { Volume } from '@pgfleet/volume';
 import type { HostOptions } from './host-options.ts';
+import { beginningOf } from './history/beginning.ts';
+import { Histories } from './history/histories.ts';
+import { WalStores } from './history/wal-stores.ts';
+import type { CopyParts } from './restore/copy-parts.ts';
+import { forgetHistory } from './restore/forget-history.ts';
+import { makeTree } from './restore/make-tree.ts';
 import { HostLayout } from './storage/host-layout.ts';
 import { PostgresBuilds } from './timelines/postgres-builds.ts';
 import { SpareClones } from './timelines/spare-clones.ts';
 import { Templates } from './timelines/templates.ts';
+import { TimelineClaims } from './timelines/timeline-claims.ts';
 import { Timelines } from './timelines/timelines.ts';
 import { UidCounter } from './timelines/uid-counter.ts';
 
 /** What a host stands on: its directories, its machine, its timelines. */
-export interface Ground {
+export interface Ground extends CopyParts {
   readonly options: HostOptions;
-  readonly layout: HostLayout;
-  readonly volume: Volume;
-  readonly builds: PostgresBuilds;
-  readonly sandbox: Sandbox;
   readonly limitSupport: LimitSupport;
   readonly templates: Templates;
   readonly spares: SpareClones;
-  readonly timelines: Timelines;
 }
 
 const LOCK_WAIT_MS = 2000;
@@ -44,8 +46,19 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
   const templates = await Templates.open({ ...common, directory });
   const spares = await SpareClones.open({ ...common, templates, target });
   shutdown.add({ name: 'spare clones', limitMs: 10_000, run: () => spares[Symbol.asyncDispose]() });
-  const timelines = new Timelines({ ...common, templates, spares });
-  return { options, ...common, limitSupport: detectLimits(), templates, spares, timelines };
+  const claims = new TimelineClaims();
+  const histories: Histories = new Histories({
+    directory: layout.records('history'),
+    beginning: (timelineId) => beginningOf(timelines.find(timelineId)),
+  });
+  const timelines: Timelines = new Timelines({
+    ...common,
+    makeTree: (order) => makeTree({ ...copyParts, templates, spares, uids }, order),
+    forgetHistory: (timelineId) => forgetHistory(copyParts, timelineId),
+  });
+  const walStores = new WalStores(volume);
+  const copyParts: CopyParts = { ...common, timelines, claims, histories, walStores };
+  return { options, ...copyParts, limitSupport: detectLimits(), templates, spares };
 }
 
 // A killed predecessor may still be dying; one that lives is not waited for.

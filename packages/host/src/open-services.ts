@@ -1,23 +1,29 @@
 import { createControlClient } from '@pgfleet/contract';
-import type { EndpointSpec, HostInfo } from '@pgfleet/contract';
+import type { HostInfo } from '@pgfleet/contract';
 import { RpcClient } from '@pgfleet/kit';
 import type { Shutdown } from '@pgfleet/kit';
 import type { HostServices } from './api/routes.ts';
 import { Arrivals } from './endpoints/arrivals.ts';
 import { isComputeRecord } from './endpoints/compute-parts.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
+import type { EndpointParts } from './endpoints/endpoint.ts';
 import { isEndpointSpec } from './endpoints/endpoint-spec.ts';
 import { Proxies } from './endpoints/proxies.ts';
 import { isUsageRecord } from './endpoints/usage-meter.ts';
 import type { Ground } from './open-ground.ts';
+import { HistoryKeeper } from './restore/history-keeper.ts';
+import { Past } from './restore/past.ts';
+import { TimeTravel } from './restore/time-travel.ts';
 import { Reporter } from './report/reporter.ts';
 import { RecordStore } from './storage/record-store.ts';
-import { TimelineClaims } from './timelines/timeline-claims.ts';
 
 // Less than the contract's client waits, so that callers get a reason instead of a silence.
 const START_TIMEOUT_MS = 55_000;
 const LAUNCH_TIMEOUT_MS = 600_000;
 const TICK_MS = 1000;
+const MEASURE_EVERY_MS = 60_000;
+const EXPIRE_EVERY_MS = 600_000;
+const TRIM_EVERY_MS = 3_600_000;
 // The figures of a running compute grow all the time; control folds them into hours.
 const REPORT_RUNNING_EVERY_TICKS = 5;
 const SUSPEND_ALL_LIMIT_MS = 60_000;
@@ -37,28 +43,38 @@ export function openServices(ground: Ground): OpenServices {
   let reporter: Reporter | undefined;
   const endpoints = openEndpoints(ground, {
     arrivals,
-    onChange: (spec) => reporter?.changed(spec.endpointId),
+    onChange: ({ spec }) => reporter?.changed(spec.endpointId),
+    onRest: ({ spec }, timelineId) => {
+      timeTravel.rested(spec.endpointId);
+      void keeper.rested(timelineId);
+      reporter?.grown(timelineId);
+    },
   });
+  const keeper = new HistoryKeeper(ground);
+  const timeTravel = new TimeTravel(ground, endpoints);
   const proxies = new Proxies(
     (endpointId) => endpoints.find(endpointId),
     ({ spec }) => reporter?.changedSlightly(spec.endpointId),
   );
+  const past = new Past(ground);
   const info = () => describe(ground, endpoints);
   const run = (shutdown: Shutdown) => {
-    reporter = openReporter(ground, { endpoints, info, shutdown });
+    reporter = openReporter(ground, { endpoints, past, info, shutdown });
     tick({ endpoints, proxies, reporter, shutdown });
+    keepHistory({ ground, keeper, endpoints, reporter, shutdown });
     const limitMs = SUSPEND_ALL_LIMIT_MS;
     shutdown.add({ name: 'computes', limitMs, run: () => endpoints.close() });
   };
-  return { timelines, endpoints, proxies, arrivals, info, run };
+  return { timelines, endpoints, proxies, arrivals, past, timeTravel, info, run };
 }
 
 interface EndpointWiring {
   readonly arrivals: Arrivals;
-  readonly onChange: (spec: EndpointSpec) => void;
+  readonly onChange: EndpointParts['onChange'];
+  readonly onRest: EndpointParts['onRest'];
 }
 
-function openEndpoints(ground: Ground, { arrivals, onChange }: EndpointWiring): Endpoints {
+function openEndpoints(ground: Ground, { arrivals, onChange, onRest }: EndpointWiring): Endpoints {
   const { layout, options } = ground;
   const { log, startTimeoutMs = START_TIMEOUT_MS } = options;
   const store = <T>(
@@ -69,13 +85,13 @@ function openEndpoints(ground: Ground, { arrivals, onChange }: EndpointWiring): 
     ...ground,
     log,
     arrivals,
-    claims: new TimelineClaims(),
     computes: store('computes', isComputeRecord),
     specs: store('endpoints', isEndpointSpec),
     usage: store('usage', isUsageRecord),
     startTimeoutMs,
     launchTimeoutMs: LAUNCH_TIMEOUT_MS,
-    onChange: ({ spec }) => onChange(spec),
+    onChange,
+    onRest,
   });
 }
 
@@ -93,13 +109,14 @@ function describe({ options, volume, sandbox, builds }: Ground, endpoints: Endpo
 
 interface ReporterWiring {
   readonly endpoints: Endpoints;
+  readonly past: Past;
   readonly info: () => HostInfo;
   readonly shutdown: Shutdown;
 }
 
 function openReporter(
-  { options }: Ground,
-  { endpoints, info, shutdown }: ReporterWiring,
+  { options, timelines }: Ground,
+  { endpoints, past, info, shutdown }: ReporterWiring,
 ): Reporter | undefined {
   const { controlAddress, token, hostId, address, log } = options;
   if (controlAddress === undefined) return undefined;
@@ -107,7 +124,9 @@ function openReporter(
   const reporter = new Reporter({
     hostId,
     control: createControlClient(rpc),
-    describe: () => ({ address, info: info(), timelines: [] }),
+    describe: () => ({ address, info: info() }),
+    measure: async (timelineId) =>
+      timelines.isReady(timelineId) ? past.status(timelineId) : undefined,
     status: (endpointId) => endpoints.find(endpointId)?.status(),
     log,
   });
@@ -121,6 +140,39 @@ function openReporter(
     },
   });
   return reporter;
+}
+
+interface HistoryKeeping {
+  readonly ground: Ground;
+  readonly keeper: HistoryKeeper;
+  readonly endpoints: Endpoints;
+  readonly reporter: Reporter | undefined;
+  readonly shutdown: Shutdown;
+}
+
+/** Looks after the past of what runs every second, and after everybody's now and then. */
+function keepHistory({ ground, keeper, endpoints, reporter, shutdown }: HistoryKeeping): void {
+  const runs = () => endpoints.running().flatMap(({ running }) => (running ? [running] : []));
+  const timers = [
+    setInterval(() => void keeper.look(runs()), TICK_MS),
+    setInterval(() => void keeper.expireAll(), EXPIRE_EVERY_MS),
+    setInterval(() => {
+      for (const { timelineId } of runs()) reporter?.grown(timelineId);
+    }, MEASURE_EVERY_MS),
+    setInterval(() => {
+      ground.volume.trim().catch((error: unknown) => {
+        ground.log.warn({ err: error }, 'freed space could not be given back to the disk');
+      });
+    }, TRIM_EVERY_MS),
+  ];
+  shutdown.add({
+    name: 'history',
+    limitMs: 10_000,
+    run: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await keeper[Symbol.asyncDispose]();
+    },
+  });
 }
 
 interface Ticking {

@@ -14,6 +14,10 @@ export async function sweep({ layout, timelines }: Ground, endpoints: Endpoints)
     if (!timelines.knows(timelineId)) await timelines.discard(timelineId);
   }
   const known = new Set([...endpoints.values()].map(({ spec }) => layout.sockets(spec.endpointId)));
+  known.add(layout.throwawayDir);
+  for (const name of await readdir(layout.throwawayDir)) {
+    await rm(join(layout.throwawayDir, name), { recursive: true, force: true });
+  }
   for (const name of await readdir(layout.socketsDir)) {
     const path = join(layout.socketsDir, name);
     if (!known.has(path)) await rm(path, { recursive: true, force: true });

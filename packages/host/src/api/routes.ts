@@ -3,7 +3,11 @@ import {
   EndpointSpec,
   LoginRequest,
   PgfleetError,
+  ResolveRequest,
+  SchemaRequest,
   TimelineSpec,
+  TimeTravelRequest,
+  VerifyRequest,
 } from '@pgfleet/contract';
 import type { EndpointId, HostInfo, TimelineId } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
@@ -11,6 +15,8 @@ import { Type } from 'typebox';
 import type { Arrivals } from '../endpoints/arrivals.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { Proxies } from '../endpoints/proxies.ts';
+import type { Past } from '../restore/past.ts';
+import type { TimeTravel } from '../restore/time-travel.ts';
 import type { Timelines } from '../timelines/timelines.ts';
 
 /** What the API speaks for. */
@@ -19,6 +25,8 @@ export interface HostServices {
   readonly endpoints: Endpoints;
   readonly proxies: Proxies;
   readonly arrivals: Arrivals;
+  readonly past: Past;
+  readonly timeTravel: TimeTravel;
   readonly info: () => HostInfo;
 }
 
@@ -33,6 +41,7 @@ const ofEndpoint = { params: Type.Object({ endpointId }) };
 export function addRoutes(app: FastifyInstance, services: HostServices): void {
   app.get('/v1/info', async () => services.info());
   addTimelineRoutes(app, services);
+  addHistoryRoutes(app, services);
   addEndpointRoutes(app, services);
   addComputeRoutes(app, services);
   app.post<{ Body: ActivityRequest }>(
@@ -53,9 +62,9 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
     { schema: { ...ofTimeline, body: TimelineSpec } },
     async ({ params, body }) => {
       assertSame(params.timelineId, body.timelineId);
-      await timelines.put(body);
+      const origin = await timelines.put(body);
       arrivals.announce();
-      return { state: 'ready' as const, origin: null };
+      return { state: 'ready' as const, origin };
     },
   );
 
@@ -66,6 +75,36 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
       await timelines.delete(params.timelineId, (id) => endpoints.stopOn(id));
       return reply.code(204).send();
     },
+  );
+}
+
+function addHistoryRoutes(app: FastifyInstance, { past, timeTravel }: HostServices): void {
+  app.get<OfTimeline>('/v1/timelines/:timelineId', { schema: ofTimeline }, async ({ params }) =>
+    past.status(params.timelineId),
+  );
+
+  app.post<OfTimeline & { Body: ResolveRequest }>(
+    '/v1/timelines/:timelineId/resolve',
+    { schema: { ...ofTimeline, body: ResolveRequest } },
+    async ({ params, body }) => past.resolve(params.timelineId, body.at),
+  );
+
+  app.post<OfTimeline & { Body: SchemaRequest }>(
+    '/v1/timelines/:timelineId/schema',
+    { schema: { ...ofTimeline, body: SchemaRequest } },
+    async ({ params, body }) => past.schema(params.timelineId, body),
+  );
+
+  app.post<OfTimeline & { Body: VerifyRequest }>(
+    '/v1/timelines/:timelineId/verify',
+    { schema: { ...ofTimeline, body: VerifyRequest } },
+    async ({ params, body }) => past.verify(params.timelineId, body),
+  );
+
+  app.post<{ Body: TimeTravelRequest }>(
+    '/v1/time-travel',
+    { schema: { body: TimeTravelRequest } },
+    async ({ body }) => timeTravel.show(body),
   );
 }
 

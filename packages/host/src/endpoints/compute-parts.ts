@@ -1,12 +1,8 @@
 import { LimitGroup } from '@pgfleet/compute';
-import type { InstancePlace, InstanceRecord, LimitSupport, Sandbox } from '@pgfleet/compute';
+import type { InstancePlace, InstanceRecord, LimitSupport } from '@pgfleet/compute';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
-import type { Logger } from '@pgfleet/kit';
-import type { Volume } from '@pgfleet/volume';
-import type { HostLayout } from '../storage/host-layout.ts';
+import type { CopyParts } from '../restore/copy-parts.ts';
 import type { RecordStore } from '../storage/record-store.ts';
-import type { PostgresBuilds } from '../timelines/postgres-builds.ts';
-import type { Timelines } from '../timelines/timelines.ts';
 
 /** What a restarted host needs to find a compute that went on without it. */
 export interface ComputeRecord {
@@ -22,15 +18,9 @@ export function isComputeRecord(value: unknown): value is ComputeRecord {
 }
 
 /** What computes are made from; the same for all of a host. */
-export interface ComputeParts {
-  readonly layout: HostLayout;
-  readonly volume: Volume;
-  readonly timelines: Timelines;
-  readonly builds: PostgresBuilds;
-  readonly sandbox: Sandbox;
+export interface ComputeParts extends CopyParts {
   readonly limitSupport: LimitSupport;
   readonly computes: RecordStore<ComputeRecord>;
-  readonly log: Logger;
 }
 
 /** Where the instance of an endpoint on a timeline keeps things. */

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from 'node:fs';
 import {
+  AdminConnection,
   adoptInstance,
   applySpec,
   boundLogFile,
   readActivity,
-  readVerifiers,
   removeRebuildableCaches,
 } from '@pgfleet/compute';
 import type { Activity, Instance, LimitGroup, StopMode } from '@pgfleet/compute';
@@ -14,11 +14,12 @@ import type { Logger } from '@pgfleet/kit';
 import { AdminSession } from './admin-session.ts';
 import { instancePlace, limitGroup } from './compute-parts.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
-import { initialClusterSpec } from './initial-spec.ts';
 import { limitsFor } from './limits-for.ts';
 import { PhaseTimer } from './phase-timer.ts';
-import { captureVerifiers } from './resting-verifiers.ts';
 import { startPostgres } from './start-postgres.ts';
+import { firstSpec } from '../timelines/first-spec.ts';
+import { noteRest, readLastWords } from '../timelines/last-words.ts';
+import type { LastWords } from '../timelines/last-words.ts';
 
 export interface LaunchOptions {
   readonly timeoutMs: number;
@@ -133,6 +134,21 @@ export class ComputeRun {
     });
   }
 
+  /** Runs `work` on `cloud_admin`'s shared connection. */
+  use<T>(work: (connection: AdminConnection) => Promise<T>): Promise<T> {
+    return this.#session.use(work);
+  }
+
+  /** Opens a connection of its own for `cloud_admin`, for work that takes longer. */
+  connect(options: { readonly timeoutMs: number; readonly signal: AbortSignal }) {
+    const { layout, timelines } = this.#parts;
+    return AdminConnection.open({
+      socketDirectory: layout.sockets(this.endpointId),
+      secrets: timelines.adminSecrets(timelines.ready(this.timelineId)),
+      ...options,
+    });
+  }
+
   activity(): Promise<Activity> {
     return this.#session.use(readActivity);
   }
@@ -160,9 +176,9 @@ export class ComputeRun {
 
   /** Lets the last client go, keeps the verifiers as they then are, and stops with a checkpoint. */
   async rest(): Promise<void> {
-    const verifiers = await this.#dismissClients();
+    const words = await this.#dismissClients();
     await this.#stop('fast');
-    await this.#tidyData(verifiers);
+    await this.#tidyData(words);
   }
 
   /** Stops at once, for a cluster whose data nobody needs any more. */
@@ -194,8 +210,9 @@ export class ComputeRun {
     const { timelines } = this.#parts;
     const timeline = timelines.ready(this.timelineId);
     const own = timelines.adminSecrets(timeline).at(-1) ?? '';
-    const spec = initialClusterSpec(timeline.spec.initial, own);
-    await this.#session.use((connection) => applySpec(connection, spec));
+    await this.#session.use(async (connection) =>
+      applySpec(connection, await firstSpec(connection, timeline, own)),
+    );
     await timelines.noteSpecApplied(this.timelineId);
   }
 
@@ -211,10 +228,11 @@ export class ComputeRun {
   }
 
   /**
-   * Closes the door, sends everybody out, then reads the verifiers: nobody can change a password
-   * any more. Returns `undefined` when that did not work; the next login then asks the cluster.
+   * Closes the door, sends everybody out, then asks for what has to be known of a cluster at rest:
+   * nobody can change it any more. Returns `undefined` when that did not work; whoever needs it
+   * then runs the cluster once more.
    */
-  async #dismissClients(): Promise<ReadonlyMap<string, string> | undefined> {
+  async #dismissClients(): Promise<LastWords | undefined> {
     try {
       return await this.#session.use(async (connection) => {
         rmSync(this.socketPath, { force: true });
@@ -223,10 +241,10 @@ export class ComputeRun {
             WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()`,
           [DISMISS_TIMEOUT_MS],
         );
-        return readVerifiers(connection);
+        return this.#showsThePast ? undefined : readLastWords(connection);
       });
     } catch (error) {
-      this.#warn(error, 'verifiers were not captured, the next login starts the compute');
+      this.#warn(error, 'the end was not noted, the next login starts the compute');
       return undefined;
     }
   }
@@ -236,6 +254,10 @@ export class ComputeRun {
     this.#limitGroup.add(this.#instance.record.postmaster.pid).catch((error: unknown) => {
       this.#warn(error, 'processes of a compute are not limited');
     });
+  }
+
+  get #showsThePast(): boolean {
+    return this.#parts.timelines.ready(this.timelineId).ephemeral === true;
   }
 
   #warn(error: unknown, message: string): void {
@@ -248,13 +270,10 @@ export class ComputeRun {
     await this.bury();
   }
 
-  async #tidyData(verifiers: ReadonlyMap<string, string> | undefined): Promise<void> {
-    const { layout, timelines } = this.#parts;
-    const dataDirectory = timelines.dataDirectory(this.timelineId);
+  async #tidyData(words: LastWords | undefined): Promise<void> {
     try {
-      await removeRebuildableCaches(dataDirectory);
-      const path = layout.verifiers(this.timelineId);
-      if (verifiers) await captureVerifiers({ dataDirectory, path }, verifiers);
+      await removeRebuildableCaches(this.#parts.timelines.dataDirectory(this.timelineId));
+      if (words) await noteRest(this.#parts, this.timelineId, words);
     } catch (error) {
       this.#warn(error, 'compute at rest was not tidied');
     }

@@ -5,7 +5,7 @@ import type { HostLayout } from '../storage/host-layout.ts';
 import type { Timelines } from '../timelines/timelines.ts';
 import type { ComputeRun } from './compute-run.ts';
 import type { Endpoint } from './endpoint.ts';
-import { readCapturedVerifiers } from './resting-verifiers.ts';
+import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
 
 export interface VerifierSources {
   readonly timelines: Timelines;
@@ -65,7 +65,8 @@ function restingVerifiers(
   { timelines, layout }: VerifierSources,
 ): ReadonlyMap<string, string> | undefined {
   const { specApplied, spec } = timelines.ready(timelineId);
-  if (!specApplied)
+  // What a copy has besides its specification is captured with it.
+  if (!specApplied && spec.source.kind === 'template')
     return new Map(spec.initial.roles.map(({ name, verifier }) => [name, verifier]));
   const dataDirectory = timelines.dataDirectory(timelineId);
   return readCapturedVerifiers({ dataDirectory, path: layout.verifiers(timelineId) });

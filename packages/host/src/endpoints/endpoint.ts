@@ -8,7 +8,6 @@ import type {
 } from '@pgfleet/contract';
 import { retry, sleep, withDeadline } from '@pgfleet/kit';
 import { toHostError } from '../host-error.ts';
-import type { TimelineClaims } from '../timelines/timeline-claims.ts';
 import { computeTransition } from './compute-machine.ts';
 import type { ComputeEffect, ComputeEvent } from './compute-machine.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
@@ -18,13 +17,14 @@ import { UsageMeter } from './usage-meter.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
 export interface EndpointParts extends ComputeParts {
-  readonly claims: TimelineClaims;
   /** How long a caller of `start` waits; the launch itself goes on. */
   readonly startTimeoutMs: number;
   /** How long a launch may take: a recovery that were cut off would never get to its end. */
   readonly launchTimeoutMs: number;
   /** Called at every change of state. */
   readonly onChange: (endpoint: Endpoint) => void;
+  /** Called when a compute has stopped, for whatever reason. */
+  readonly onRest: (endpoint: Endpoint, timelineId: TimelineId) => void;
 }
 
 const LAUNCH_ATTEMPTS = 2;
@@ -146,6 +146,7 @@ export class Endpoint {
       return false;
     }
     this.#parts.claims.claim(run.timelineId, this.#spec.endpointId);
+    this.#parts.claims.seat(run);
     this.#run = run;
     this.usage.resume(run.startedAt);
     this.#apply('adopted');
@@ -239,11 +240,12 @@ export class Endpoint {
     const { endpointId, timelineId } = this.#spec;
     const signal = this.#closing.signal;
     try {
-      claims.claim(timelineId, endpointId);
+      await claims.enter(timelineId, endpointId, signal);
       this.#run = await retry(
         () => ComputeRun.launch(this.#parts, this.#spec, { timeoutMs: launchTimeoutMs, signal }),
         { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
       );
+      claims.seat(this.#run);
       this.usage.begin(this.#run.startedAt);
       this.#launchedMs = performance.now();
       this.#apply('launched');
@@ -283,6 +285,7 @@ export class Endpoint {
       this.#ending = 'rest';
       this.usage.end();
       this.#apply('stopped');
+      this.#parts.onRest(this, run?.timelineId ?? this.#spec.timelineId);
     }
   }
 
@@ -307,6 +310,7 @@ export class Endpoint {
     claims.release(run.timelineId, endpointId);
     this.usage.end();
     this.#apply('died');
+    this.#parts.onRest(this, run.timelineId);
     run.bury().catch((error: unknown) => {
       log.warn({ err: error, endpoint_id: endpointId }, 'remains of a dead compute stay');
     });

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { PgfleetError } from '@pgfleet/contract';
 import type {
   EndpointId,
+  EndpointName,
   EndpointSpec,
   EndpointStatus,
   LoginRequest,
@@ -14,6 +15,7 @@ import type { RecordStore } from '../storage/record-store.ts';
 import type { Arrivals } from './arrivals.ts';
 import { currentVerifier } from './current-verifier.ts';
 import { Endpoint } from './endpoint.ts';
+import { isEphemeral } from './ephemeral-id.ts';
 import type { EndpointParts } from './endpoint.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
@@ -122,17 +124,17 @@ export class Endpoints {
   }
 
   /** Tells a proxy how a role proves itself; waits for an endpoint that is still being made. */
-  async login(endpointId: EndpointId, request: LoginRequest): Promise<LoginResponse> {
+  async login(name: EndpointName, request: LoginRequest): Promise<LoginResponse> {
     const { arrivals, timelines } = this.#parts;
     const hasArrived = () => {
-      const endpoint = this.#endpoints.get(endpointId);
+      const endpoint = this.#named(name);
       return endpoint !== undefined && timelines.isReady(endpoint.spec.timelineId);
     };
     const arrived = await arrivals.wait(hasArrived, request.waitForSpecMs ?? 0);
-    if (!arrived) throw new PgfleetError('endpoint_not_found');
-    const endpoint = this.get(endpointId);
+    const endpoint = this.#named(name);
+    if (!arrived || !endpoint) throw new PgfleetError('endpoint_not_found');
     const verifier = await currentVerifier(endpoint, request.role, this.#parts);
-    const { projectId, allowedIps, blockPublicConnections, disabled } = endpoint.spec;
+    const { endpointId, projectId, allowedIps, blockPublicConnections, disabled } = endpoint.spec;
     const { socketPath } = endpoint;
     return {
       endpointId,
@@ -150,6 +152,17 @@ export class Endpoints {
     clearInterval(this.#persistTimer);
     await inParallel(this.#endpoints.values(), STOPS_AT_ONCE, (endpoint) => endpoint.close());
     await Promise.all(this.#writes);
+  }
+
+  // A branch id stands for the branch's read-write endpoint, or else for any it has.
+  #named(name: EndpointName): Endpoint | undefined {
+    const endpoint = this.#endpoints.get(name as EndpointId);
+    if (endpoint) return isEphemeral(endpoint.spec.endpointId) ? undefined : endpoint;
+    if (!name.startsWith('br-')) return undefined;
+    const all = [...this.#endpoints.values()].filter(
+      ({ spec }) => spec.branchId === name && !isEphemeral(spec.endpointId),
+    );
+    return all.find(({ spec }) => spec.type === 'read_write') ?? all[0];
   }
 
   #add(spec: EndpointSpec): Endpoint {

@@ -1,11 +1,14 @@
-import { settingsFor, startInstance } from '@pgfleet/compute';
-import type { Instance, LimitGroup } from '@pgfleet/compute';
+import { DataDirectory, settingsFor, startInstance } from '@pgfleet/compute';
+import type { Instance, LimitGroup, PostgresSettings } from '@pgfleet/compute';
 import type { EndpointSpec } from '@pgfleet/contract';
 import { seizeTimelineLock } from '../timelines/timeline-lock.ts';
+import { captureBeginning } from '../restore/capture-point.ts';
+import type { TimelineRecord } from '../timelines/timeline-record.ts';
 import { instancePlace } from './compute-parts.ts';
 import type { ComputeParts } from './compute-parts.ts';
 import { launchLimits } from './limits-for.ts';
 import type { PhaseTimer } from './phase-timer.ts';
+import { standbySettings } from './standby-settings.ts';
 import { volumeSettings } from './volume-settings.ts';
 
 export interface StartPostgresOptions {
@@ -27,6 +30,7 @@ export async function startPostgres(
   const place = instancePlace(parts, spec);
   using lock = await seizeTimelineLock(place, signal);
   phases.mark('lock');
+  await prepareStart(parts, timeline, signal);
   limitGroup.set(launchLimits(spec));
   phases.mark('limits');
   const instance = await startInstance({
@@ -37,7 +41,7 @@ export async function startPostgres(
     sandbox,
     lock,
     logFile: layout.log(spec.endpointId),
-    settings: settings(parts, spec, timeline.spec.pgMajor),
+    settings: settings(parts, spec, timeline),
     timeoutMs,
     signal,
   });
@@ -45,8 +49,31 @@ export async function startPostgres(
   return instance;
 }
 
-function settings({ volume }: ComputeParts, spec: EndpointSpec, major: number) {
-  const { minCu, maxCu, pgSettings } = spec;
+/**
+ * What is to be done to a cluster at rest before it runs: a copy that never ran has its beginning
+ * frozen, and one that shows the past is made a standby of nobody, in which nothing can be written.
+ */
+async function prepareStart(
+  parts: ComputeParts,
+  timeline: TimelineRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { timelineId } = timeline.spec;
+  if (timeline.ephemeral) {
+    using files = DataDirectory.open(parts.timelines.dataDirectory(timelineId));
+    await files.write('standby.signal', '');
+  } else {
+    await captureBeginning(parts, timelineId, signal);
+  }
+}
+
+function settings(
+  { volume, timelines }: ComputeParts,
+  { minCu, maxCu, pgSettings }: EndpointSpec,
+  { spec, ephemeral }: TimelineRecord,
+): PostgresSettings {
   const override = volumeSettings(volume.driver);
-  return settingsFor({ major, minCu, maxCu, tenant: pgSettings, override });
+  const { pgMajor: major, timelineId } = spec;
+  const sized = settingsFor({ major, minCu, maxCu, tenant: pgSettings, override });
+  return ephemeral ? standbySettings(timelines.dataDirectory(timelineId), sized) : sized;
 }

@@ -1,22 +1,44 @@
 import { expect, test } from 'vitest';
-import { nearestPoint } from './point-record.ts';
+import type { PointRecord } from './history-record.ts';
+import { nearestPoint } from './nearest-point.ts';
 import { isPointDue, isRestPointDue, planRetention, targetDistance } from './retention.ts';
-import type { RetainedPoint } from './retention.ts';
+import { formatLsn, parseLsn } from './wal-segment.ts';
 
 const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 const now = new Date('2026-06-15T12:00:00Z');
 const ago = (ms: number) => new Date(now.getTime() - ms).toISOString();
 
-function point(pointId: string, atMib: number, ageMs: number): RetainedPoint {
-  const consistentLsn = BigInt(Math.round(atMib * MIB));
-  return { pointId, consistentLsn, redoLsn: consistentLsn - 100n, at: ago(ageMs) };
+function point(tree: string, atMib: number, ageMs: number): PointRecord {
+  const lsn = Math.round(atMib * MIB) + 100;
+  return pointAt({ tree, lsn, redo: lsn - 100, at: ago(ageMs) });
 }
 
-function plan(points: readonly RetainedPoint[], retentionSeconds: number, copiedBytes?: number) {
+interface PointPlace {
+  readonly tree: string;
+  readonly lsn: number;
+  readonly redo: number;
+  readonly at: string;
+}
+
+function pointAt({ tree, lsn, redo, at }: PointPlace): PointRecord {
+  const consistentLsn = formatLsn(BigInt(lsn));
+  const redoLsn = formatLsn(BigInt(redo));
+  return {
+    tree,
+    kind: 'running',
+    redoLsn,
+    consistentLsn,
+    endLsn: consistentLsn,
+    at,
+    backupLabel: '',
+  };
+}
+
+function plan(points: readonly PointRecord[], retentionSeconds: number, copiedBytes?: number) {
   const copied = copiedBytes === undefined ? {} : { copiedBytes };
   const { drop, walBefore } = planRetention({ points, now, retentionSeconds, ...copied });
-  return { drop: drop.map(({ pointId }) => pointId), walBefore };
+  return { drop: drop.map(({ tree }) => tree), walBefore };
 }
 
 test('the newest point at or before the beginning of the window stays, with its WAL', () => {
@@ -26,24 +48,33 @@ test('the newest point at or before the beginning of the window stays, with its 
     point('c', 3000, 2 * HOUR_MS),
     point('d', 4000, HOUR_MS),
   ];
-  expect(plan(points, 2 * 3600)).toEqual({ drop: ['a', 'b'], walBefore: points[2]!.redoLsn });
-  expect(plan(points, 2 * 3600 + 1)).toEqual({ drop: ['a'], walBefore: points[1]!.redoLsn });
-  expect(plan(points, 6 * 3600)).toEqual({ drop: [], walBefore: points[0]!.redoLsn });
-  expect(plan(points, 0)).toEqual({ drop: ['a', 'b', 'c'], walBefore: points[3]!.redoLsn });
+  expect(plan(points, 2 * 3600)).toEqual({
+    drop: ['a', 'b'],
+    walBefore: parseLsn(points[2]!.redoLsn),
+  });
+  expect(plan(points, 2 * 3600 + 1)).toEqual({
+    drop: ['a'],
+    walBefore: parseLsn(points[1]!.redoLsn),
+  });
+  expect(plan(points, 6 * 3600)).toEqual({ drop: [], walBefore: parseLsn(points[0]!.redoLsn) });
+  expect(plan(points, 0)).toEqual({
+    drop: ['a', 'b', 'c'],
+    walBefore: parseLsn(points[3]!.redoLsn),
+  });
   expect(plan([], 3600)).toEqual({ drop: [], walBefore: null });
 });
 
 test('points are thinned with age, and the first and the newest never', () => {
   const every = (mib: number, ageMs: number) =>
     Array.from({ length: 33 }, (_, at) => point(String(at), at * mib, ageMs - at));
-  const distances = (points: readonly RetainedPoint[]) => {
+  const distances = (points: readonly PointRecord[]) => {
     const { drop } = plan(points, 10 * 24 * 3600);
-    const kept = points.filter(({ pointId }) => !drop.includes(pointId));
+    const kept = points.filter(({ tree }) => !drop.includes(tree));
     expect([kept[0], kept.at(-1)]).toEqual([points[0], points.at(-1)]);
     return kept
       .slice(1)
       .map(({ consistentLsn }, at) =>
-        Number((consistentLsn - kept[at]!.consistentLsn) / BigInt(MIB)),
+        Number((parseLsn(consistentLsn) - parseLsn(kept[at]!.consistentLsn)) / BigInt(MIB)),
       );
   };
   expect(new Set(distances(every(16, 60_000)))).toEqual(new Set([64]));
@@ -90,7 +121,7 @@ class Life {
   readonly copies: boolean;
   readonly dataBytes: number;
   readonly log: { readonly lsn: number; readonly ms: number }[] = [];
-  points: RetainedPoint[] = [];
+  points: PointRecord[] = [];
   walBefore = 0n;
   ms = now.getTime();
   lsn = MIB;
@@ -122,7 +153,7 @@ class Life {
   #isDue(): boolean {
     const last = this.points.at(-1);
     const state = {
-      walBytesSinceLast: last ? this.lsn - Number(last.consistentLsn) : null,
+      walBytesSinceLast: last ? this.lsn - Number(parseLsn(last.consistentLsn)) : null,
       msSinceLast: this.ms - this.#lastMs,
       quietMs: this.#quietMs,
       driverCopies: this.copies,
@@ -134,12 +165,8 @@ class Life {
   #take(): void {
     const redo = this.log.at(-2)?.lsn ?? this.lsn;
     this.#lastMs = this.ms;
-    this.points.push({
-      pointId: String(this.#taken++),
-      consistentLsn: BigInt(this.lsn),
-      redoLsn: BigInt(redo),
-      at: new Date(this.ms).toISOString(),
-    });
+    const at = new Date(this.ms).toISOString();
+    this.points.push(pointAt({ tree: String(this.#taken++), lsn: this.lsn, redo, at }));
   }
 
   retain(): void {
@@ -156,15 +183,18 @@ class Life {
     const begin = Math.max(this.ms - this.retentionSeconds * 1000, this.log[0]!.ms);
     return this.log.flatMap(({ lsn, ms }) => {
       if (ms < begin) return [];
-      const targets = [{ lsn: BigInt(lsn) }, { time: new Date(ms).toISOString() }];
+      const targets = [
+        { kind: 'lsn', lsn: formatLsn(BigInt(lsn)) },
+        { kind: 'time', at: new Date(ms).toISOString() },
+      ] as const;
       const unit = this.copies ? Math.max(this.dataBytes, 64 * MIB) : 64 * MIB;
       // What is dropped leaves a target distance; what was not yet taken, a unit and one step.
       const allowed = Math.max(targetDistance((this.ms - ms) * 1000), unit) + unit + 60 * MIB;
       return targets.flatMap((target) => {
         const base = nearestPoint(this.points, target);
         if (!base) return [`no point for ${ms}`];
-        if (base.redoLsn < this.walBefore) return [`no WAL for ${ms}`];
-        const replayBytes = lsn - Number(base.consistentLsn);
+        if (parseLsn(base.redoLsn) < this.walBefore) return [`no WAL for ${ms}`];
+        const replayBytes = lsn - Number(parseLsn(base.consistentLsn));
         return replayBytes > allowed ? [`${replayBytes} bytes to replay for ${ms}`] : [];
       });
     });
@@ -179,7 +209,7 @@ test('whatever a tenant does, every moment of its window has a point, WAL, and b
       expect(life.problems()).toEqual([]);
     }
     life.retain();
-    const walMib = (life.lsn - Number(life.points[0]!.consistentLsn)) / MIB;
+    const walMib = (life.lsn - Number(parseLsn(life.points[0]!.consistentLsn))) / MIB;
     // Of three in a row the outer ones are further apart than the smallest target.
     expect(life.points.length).toBeLessThanOrEqual(3 + (2 * walMib) / 64);
   }

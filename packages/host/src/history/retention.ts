@@ -1,5 +1,6 @@
-import { nearestPoint, timestampMicros } from './point-record.ts';
-import type { Point } from './point-record.ts';
+import type { PointRecord } from './history-record.ts';
+import { nearestPoint, timestampMicros } from './nearest-point.ts';
+import { parseLsn } from './wal-segment.ts';
 
 /*
  * Which points of history to take, which to keep, and which WAL: pure decisions.
@@ -21,12 +22,9 @@ const WORTHWHILE_BYTES = 8 * MIB;
 const QUIET_MS = 5_000;
 const MIN_INTERVAL_MS = 5_000;
 
-/** What retention looks at of a point. */
-export type RetainedPoint = Pick<Point, 'pointId' | 'redoLsn' | 'consistentLsn' | 'at'>;
-
-export interface RetentionRequest<T extends RetainedPoint> {
+export interface RetentionRequest {
   /** Oldest first. */
-  readonly points: readonly T[];
+  readonly points: readonly PointRecord[];
   readonly now: Date;
   /** How far back every moment must be restorable; beyond it there is no promise. */
   readonly retentionSeconds: number;
@@ -34,8 +32,8 @@ export interface RetentionRequest<T extends RetainedPoint> {
   readonly copiedBytes?: number;
 }
 
-export interface RetentionPlan<T extends RetainedPoint> {
-  readonly drop: readonly T[];
+export interface RetentionPlan {
+  readonly drop: readonly PointRecord[];
   /** WAL that ends at or before it can go; null when none can, since there is no point. */
   readonly walBefore: bigint | null;
 }
@@ -44,18 +42,16 @@ export interface RetentionPlan<T extends RetainedPoint> {
  * Decides what of a history can go. What remains restores every moment from the window's beginning,
  * or from the oldest point should that be later, up to now.
  */
-export function planRetention<T extends RetainedPoint>(
-  request: RetentionRequest<T>,
-): RetentionPlan<T> {
+export function planRetention(request: RetentionRequest): RetentionPlan {
   const { points, now, retentionSeconds } = request;
   const begin = new Date(now.getTime() - retentionSeconds * 1000).toISOString();
-  const base = nearestPoint(points, { time: begin }) ?? points[0];
+  const base = nearestPoint(points, { kind: 'time', at: begin }) ?? points[0];
   if (!base) return { drop: [], walBefore: null };
   const kept = thinned(points.slice(points.indexOf(base)), request);
   const keptSet = new Set(kept);
   return {
     drop: points.filter((point) => !keptSet.has(point)),
-    walBefore: kept.map(({ redoLsn }) => redoLsn).reduce((a, b) => (b < a ? b : a)),
+    walBefore: kept.map(({ redoLsn }) => parseLsn(redoLsn)).reduce((a, b) => (b < a ? b : a)),
   };
 }
 
@@ -70,18 +66,19 @@ export function targetDistance(ageMicros: number): number {
 }
 
 /** Keeps the first and the last, and of the others those whose neighbours are too far apart. */
-function thinned<T extends RetainedPoint>(
-  points: readonly T[],
-  { now, copiedBytes = 0 }: RetentionRequest<T>,
-): readonly T[] {
-  const kept: T[] = [];
+function thinned(
+  points: readonly PointRecord[],
+  { now, copiedBytes = 0 }: RetentionRequest,
+): readonly PointRecord[] {
+  const kept: PointRecord[] = [];
   for (const [index, point] of points.entries()) {
     const before = kept.at(-1);
     const after = points[index + 1];
     if (before && after) {
       const ageMicros = now.getTime() * 1000 - timestampMicros(after.at);
       const distance = Math.max(targetDistance(ageMicros), copiedBytes);
-      if (after.consistentLsn - before.consistentLsn <= BigInt(distance)) continue;
+      const walBytes = parseLsn(after.consistentLsn) - parseLsn(before.consistentLsn);
+      if (walBytes <= BigInt(distance)) continue;
     }
     kept.push(point);
   }

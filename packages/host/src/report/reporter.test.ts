@@ -49,6 +49,7 @@ function openReporter(control: Control): Reporter {
   return new Reporter({
     hostId: 'host-test' as HostId,
     control,
+    measure: async () => undefined,
     describe: () => ({ address: 'unix:/nowhere' }) as Omit<HostReport, 'endpoints'>,
     status: (endpointId) => ({ endpointId }) as EndpointStatus,
     log: silentLogger(),

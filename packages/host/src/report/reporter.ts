@@ -4,6 +4,8 @@ import type {
   EndpointStatus,
   HostId,
   HostReport,
+  TimelineId,
+  TimelineStatus,
 } from '@pgfleet/contract';
 import { backoffMs, sleep } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
@@ -12,15 +14,19 @@ export interface ReporterOptions {
   readonly hostId: HostId;
   readonly control: Pick<ControlClient, 'report'>;
   /** Everything of a report but the endpoints. */
-  readonly describe: () => Omit<HostReport, 'endpoints'>;
+  readonly describe: () => Omit<HostReport, 'endpoints' | 'timelines'>;
   /** The endpoint as it is now; `undefined` when it is gone. */
   readonly status: (endpointId: EndpointId) => EndpointStatus | undefined;
+  /** Measures a timeline; `undefined` when it is gone. */
+  readonly measure: (timelineId: TimelineId) => Promise<TimelineStatus | undefined>;
   readonly log: Logger;
 }
 
 const INTERVAL_MS = 1000;
 const TIMEOUT_MS = 5000;
 const MAX_ENDPOINTS = 10_000;
+// Measuring one is a walk over its files.
+const MAX_TIMELINES = 50;
 const BACKOFF = { baseMs: 200, capMs: 2000 };
 
 /**
@@ -32,6 +38,7 @@ const BACKOFF = { baseMs: 200, capMs: 2000 };
 export class Reporter implements AsyncDisposable {
   readonly #options: ReporterOptions;
   readonly #dirty = new Set<EndpointId>();
+  readonly #grown = new Set<TimelineId>();
   readonly #closing = new AbortController();
   #wake: () => void = () => undefined;
   readonly #loop: Promise<void>;
@@ -53,6 +60,11 @@ export class Reporter implements AsyncDisposable {
     this.#dirty.add(endpointId);
   }
 
+  /** Notes that a timeline has another size, which is measured when there is time. */
+  grown(timelineId: TimelineId): void {
+    this.#grown.add(timelineId);
+  }
+
   /** Sends a last report and ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
@@ -70,16 +82,25 @@ export class Reporter implements AsyncDisposable {
 
   /** Resolves `false` when there is more to report at once. */
   async #report(): Promise<boolean> {
-    const { hostId, control, describe, status } = this.#options;
+    const { hostId, control, describe, status, measure } = this.#options;
+    const grown = [...this.#grown].slice(0, this.#closing.signal.aborted ? 0 : MAX_TIMELINES);
+    for (const timelineId of grown) this.#grown.delete(timelineId);
+    const measured = await Promise.all(grown.map(measure));
+    const timelines = measured.filter((known) => known !== undefined);
     const batch = [...this.#dirty].slice(0, MAX_ENDPOINTS);
     for (const endpointId of batch) this.#dirty.delete(endpointId);
     const endpoints = batch.map(status).filter((known) => known !== undefined);
     try {
-      await control.report(hostId, { ...describe(), endpoints }, { timeoutMs: TIMEOUT_MS });
+      await control.report(
+        hostId,
+        { ...describe(), endpoints, timelines },
+        { timeoutMs: TIMEOUT_MS },
+      );
       this.#noteSuccess();
       return this.#dirty.size === 0;
     } catch (error) {
       for (const endpointId of batch) this.#dirty.add(endpointId);
+      for (const timelineId of grown) this.#grown.add(timelineId);
       this.#noteFailure(error);
       return true;
     }

@@ -21,13 +21,18 @@ export class HostLayout {
   /** Creates the directories; computes, under users of their own, may only pass through. */
   create(): void {
     ensureRunDirectory(this.#runDir);
-    for (const path of [this.hostDir, this.socketsDir]) {
+    for (const path of [this.hostDir, this.socketsDir, this.throwawayDir]) {
       mkdirSync(path, { recursive: true });
       chmodSync(path, 0o711);
     }
     for (const name of ['locks', 'logs', 'verifiers']) {
       mkdirSync(join(this.hostDir, name), { recursive: true, mode: 0o700 });
     }
+  }
+
+  /** Sockets and logs of instances that serve nobody; below the sockets, whose address is short. */
+  get throwawayDir(): string {
+    return join(this.socketsDir, '~');
   }
 
   get hostLock(): string {
@@ -46,7 +51,9 @@ export class HostLayout {
     return join(this.hostDir, 'volume');
   }
 
-  records(kind: 'timelines' | 'endpoints' | 'computes' | 'usage' | 'templates'): string {
+  records(
+    kind: 'timelines' | 'endpoints' | 'computes' | 'usage' | 'templates' | 'history',
+  ): string {
     return join(this.hostDir, kind);
   }
 

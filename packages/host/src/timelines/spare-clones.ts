@@ -2,7 +2,7 @@ import { randomText, sleep } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import { ownerOf } from './owner.ts';
-import type { Templates } from './templates.ts';
+import type { ReadyTemplate, Templates } from './templates.ts';
 import type { UidCounter } from './uid-counter.ts';
 
 const TREE_PREFIX = 'spare-';
@@ -14,6 +14,7 @@ const AFTER_FAILURE_MS = 30_000;
 export interface SpareClone {
   readonly tree: string;
   readonly uid: number | null;
+  readonly template: ReadyTemplate;
 }
 
 export interface SpareClonesOptions {
@@ -106,6 +107,6 @@ export class SpareClones implements AsyncDisposable {
     const tree = `${TREE_PREFIX}${major}-${randomText(10, 'abcdefghijkmnpqrstuvwxyz')}`;
     const uid = process.geteuid?.() === 0 ? uids.next() : null;
     await volume.clone(template.tree, tree, { ...ownerOf(uid), signal });
-    return { tree, uid };
+    return { tree, uid, template };
   }
 }

@@ -1,8 +1,9 @@
-import { createTemplate } from '@pgfleet/compute';
+import { createTemplate, readControlFile } from '@pgfleet/compute';
 import type { Sandbox } from '@pgfleet/compute';
 import { randomText } from '@pgfleet/kit';
 import type { Logger, SecretBox } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
+import { formatLsn } from '../history/wal-segment.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { ownerOf } from './owner.ts';
 import type { PostgresBuilds } from './postgres-builds.ts';
@@ -20,6 +21,8 @@ interface TemplateRecord {
   readonly version: string;
   readonly tree: string;
   readonly sealedSecret: string;
+  /** Those that were replaced: timelines that began as one of them may be restored to then. */
+  readonly retired?: readonly string[];
 }
 
 export interface TemplatesOptions {
@@ -35,6 +38,8 @@ export interface TemplatesOptions {
 /** A cluster at rest that new timelines are clones of. */
 export interface ReadyTemplate {
   readonly tree: string;
+  /** Of its checkpoint; as `pg_lsn` writes it. */
+  readonly lsn: string;
   /** `cloud_admin`'s secret in an untouched clone. */
   readonly adminSecret: string;
 }
@@ -54,7 +59,9 @@ export class Templates {
   /** Opens the store and deletes template trees that no record names. */
   static async open(options: TemplatesOptions): Promise<Templates> {
     const templates = new Templates(options);
-    const named = new Set([...templates.#records.values()].map(({ tree }) => tree));
+    const named = new Set(
+      [...templates.#records.values()].flatMap(({ tree, retired = [] }) => [tree, ...retired]),
+    );
     const trees = await options.volume.list();
     const stray = trees.filter((tree) => tree.startsWith(TREE_PREFIX) && !named.has(tree));
     await Promise.all(stray.map((tree) => options.volume.remove(tree)));
@@ -73,27 +80,25 @@ export class Templates {
     }
   }
 
-  /** `cloud_admin`'s secret in clones of the present template, if there is one. */
-  adminSecret(major: number): string | undefined {
-    const record = this.#records.get(String(major));
-    return record && this.#open(record);
-  }
-
   async #ensure(major: number): Promise<ReadyTemplate> {
     const { volume, builds } = this.#options;
     const view = await builds.view(major);
     const known = this.#records.get(String(major));
     if (known?.format === FORMAT && known.version === view.version) {
       if (await volume.exists(known.tree)) {
-        return { tree: known.tree, adminSecret: this.#open(known) };
+        return this.#describe(known);
       }
     }
-    const record = await this.#make(major);
-    if (known) await volume.remove(known.tree);
-    return { tree: record.tree, adminSecret: this.#open(record) };
+    return this.#describe(await this.#make(major, known));
   }
 
-  async #make(major: number): Promise<TemplateRecord> {
+  #describe(record: TemplateRecord): ReadyTemplate {
+    const { tree } = record;
+    const { checkpointLsn } = readControlFile(this.#options.volume.path(tree));
+    return { tree, lsn: formatLsn(checkpointLsn), adminSecret: this.#open(record) };
+  }
+
+  async #make(major: number, replaced: TemplateRecord | undefined): Promise<TemplateRecord> {
     const { volume, builds, sandbox, secrets, uids, log } = this.#options;
     const start = performance.now();
     const view = await builds.view(major);
@@ -102,7 +107,8 @@ export class Templates {
     const directory = await volume.create(tree, owner);
     const template = await createTemplate({ view, sandbox, directory, ...owner });
     const sealedSecret = secrets.seal(template.adminSecret, secretContext(major));
-    const record = { format: FORMAT, major, version: view.version, tree, sealedSecret };
+    const retired = replaced ? [...(replaced.retired ?? []), replaced.tree] : [];
+    const record = { format: FORMAT, major, version: view.version, tree, sealedSecret, retired };
     await this.#records.put(String(major), record);
     log.info({ major, version: view.version, ms: performance.now() - start }, 'template made');
     return record;

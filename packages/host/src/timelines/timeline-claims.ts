@@ -1,14 +1,44 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
+import type { ComputeRun } from '../endpoints/compute-run.ts';
+
+export interface RestOptions {
+  /** Whether a launch that comes meanwhile ends the work, instead of waiting for it. */
+  readonly yields?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Visit {
+  readonly yields: boolean;
+  readonly leave: AbortController;
+  readonly over: Promise<unknown>;
+}
 
 /**
- * Which endpoint of this process runs, or is about to run, on which timeline.
+ * Which endpoint of this process runs, or is about to run, on which timeline, and who works on the
+ * files of one at rest.
  *
  * The lock on disk keeps a second writer out whatever happens; this tells a rightful holder of it
- * from a stray one, which may be stopped.
+ * from a stray one, which may be stopped, and lets those in this process wait for each other.
  */
 export class TimelineClaims {
   readonly #claims = new Map<TimelineId, EndpointId>();
+  readonly #runs = new Map<TimelineId, ComputeRun>();
+  readonly #visits = new Map<TimelineId, Visit>();
+
+  /**
+   * Claims a timeline for a launch, as soon as nobody works on its files any more.
+   *
+   * @throws PgfleetError `timeline_locked` when another endpoint has the timeline.
+   */
+  async enter(timelineId: TimelineId, endpointId: EndpointId, signal: AbortSignal): Promise<void> {
+    for (let visit = this.#visits.get(timelineId); visit; visit = this.#visits.get(timelineId)) {
+      if (visit.yields) visit.leave.abort(new PgfleetError('timeline_locked'));
+      await visit.over;
+      signal.throwIfAborted();
+    }
+    this.claim(timelineId, endpointId);
+  }
 
   /** @throws PgfleetError `timeline_locked` when another endpoint has the timeline. */
   claim(timelineId: TimelineId, endpointId: EndpointId): void {
@@ -22,6 +52,44 @@ export class TimelineClaims {
   }
 
   release(timelineId: TimelineId, endpointId: EndpointId): void {
-    if (this.#claims.get(timelineId) === endpointId) this.#claims.delete(timelineId);
+    if (this.#claims.get(timelineId) !== endpointId) return;
+    this.#claims.delete(timelineId);
+    this.#runs.delete(timelineId);
+  }
+
+  isClaimed(timelineId: TimelineId): boolean {
+    return this.#claims.has(timelineId);
+  }
+
+  /** Notes the compute that runs on a timeline. */
+  seat(run: ComputeRun): void {
+    this.#runs.set(run.timelineId, run);
+  }
+
+  /** The compute that runs on a timeline. */
+  running(timelineId: TimelineId): ComputeRun | undefined {
+    return this.#runs.get(timelineId);
+  }
+
+  /**
+   * Works on the files of a timeline at rest, one after the other.
+   *
+   * @throws PgfleetError `timeline_locked` when a compute runs there, or when the work yielded to one.
+   */
+  async atRest<T>(
+    timelineId: TimelineId,
+    work: (signal: AbortSignal) => Promise<T>,
+    { yields = false, signal }: RestOptions = {},
+  ): Promise<T> {
+    for (let visit = this.#visits.get(timelineId); visit; visit = this.#visits.get(timelineId)) {
+      await visit.over;
+    }
+    signal?.throwIfAborted();
+    if (this.isClaimed(timelineId)) throw new PgfleetError('timeline_locked');
+    const leave = new AbortController();
+    const result = work(signal ? AbortSignal.any([leave.signal, signal]) : leave.signal);
+    const over = Promise.allSettled([result]).then(() => this.#visits.delete(timelineId));
+    this.#visits.set(timelineId, { yields, leave, over });
+    return result;
   }
 }

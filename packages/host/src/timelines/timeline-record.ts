@@ -1,4 +1,12 @@
-import type { TimelineSpec } from '@pgfleet/contract';
+import type { TimelineReady, TimelineSpec } from '@pgfleet/contract';
+
+/** An untouched clone of a template. */
+export interface TemplateBeginning {
+  readonly tree: string;
+  /** Of its checkpoint; as `pg_lsn` writes it. */
+  readonly lsn: string;
+  readonly at: string;
+}
 
 /** What a host keeps about one timeline. */
 export interface TimelineRecord {
@@ -12,8 +20,16 @@ export interface TimelineRecord {
   readonly uid: number | null;
   /** `cloud_admin`'s secret in this timeline once {@link specApplied}. */
   readonly sealedSecret: string;
+  /** What it may be until then: that of the template or of the timeline it is a copy of. */
+  readonly sealedInherited?: readonly string[];
   /** Whether `spec.initial` is inside the cluster: from then on roles are the tenant's to change. */
   readonly specApplied: boolean;
+  /** Where its source was cut; null for one made of a template. */
+  readonly origin?: TimelineReady['origin'];
+  /** The template that it began as, a point of its history for as long as the template is there. */
+  readonly beginning?: TemplateBeginning;
+  /** It serves one question about the past and is deleted at the next start of the host. */
+  readonly ephemeral?: boolean;
 }
 
 export function isTimelineRecord(value: unknown): value is TimelineRecord {

@@ -3,21 +3,19 @@ import { dirname } from 'node:path';
 import { createAdminSecret } from '@pgfleet/compute';
 import type { Owner } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
-import type { ProjectId, TimelineId, TimelineSpec } from '@pgfleet/contract';
+import type { ProjectId, TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
 import { syncDirectory } from '@pgfleet/kit';
-import type { Logger, SecretBox } from '@pgfleet/kit';
+import type { FileLock, Logger, SecretBox } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import type { HostLayout } from '../storage/host-layout.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { ownerOf } from './owner.ts';
+import type { MadeTree, MakeTree } from './made-tree.ts';
 import type { PostgresBuilds } from './postgres-builds.ts';
-import type { SpareClones } from './spare-clones.ts';
-import type { Templates } from './templates.ts';
 import { seizeTimelineLock } from './timeline-lock.ts';
 import { isTimelineRecord } from './timeline-record.ts';
 import type { TimelineRecord } from './timeline-record.ts';
-import type { UidCounter } from './uid-counter.ts';
 
 const TREE_PREFIX = 'tl-';
 
@@ -25,11 +23,17 @@ export interface TimelinesOptions {
   readonly layout: HostLayout;
   readonly volume: Volume;
   readonly builds: PostgresBuilds;
-  readonly templates: Templates;
-  readonly spares: SpareClones;
-  readonly uids: UidCounter;
   readonly secrets: SecretBox;
+  readonly makeTree: MakeTree;
+  /** Removes what is kept of the past of a timeline that is gone. */
+  readonly forgetHistory: (timelineId: TimelineId) => Promise<void>;
   readonly log: Logger;
+}
+
+export interface PutOptions {
+  /** The timeline serves one question and need not outlive the process. */
+  readonly ephemeral?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** Stops whatever runs on a timeline; afterwards nothing starts there any more. */
@@ -69,20 +73,25 @@ export class Timelines {
     }
     for (const [id, record] of this.#records.entries()) {
       const timelineId = id as TimelineId;
-      if (record.state === 'deleting') await this.delete(timelineId, stop);
+      if (record.state === 'deleting' || record.ephemeral) await this.delete(timelineId, stop);
       else if (record.state === 'creating') await this.#resume(record.spec);
       else if (!trees.has(id)) await this.#reportLoss(record);
     }
   }
 
-  /** Makes the timeline exist, ready and durable. */
-  put(spec: TimelineSpec): Promise<void> {
+  /**
+   * Makes the timeline exist, ready and durable; one that is ready takes over the retention. Returns
+   * where its source was cut.
+   */
+  put(spec: TimelineSpec, options: PutOptions = {}): Promise<TimelineReady['origin']> {
     return this.#queue.run(spec.timelineId, async () => {
       const known = this.#records.get(spec.timelineId);
       if (known?.state === 'deleting' || this.#deleting.has(spec.timelineId)) {
         throw new PgfleetError('conflicting_operations');
       }
-      if (known?.state !== 'ready') await this.#create(spec);
+      if (known?.state !== 'ready') return this.#create(spec, options);
+      await this.#keepFor(known, spec.historyRetentionSeconds);
+      return known.origin ?? null;
     });
   }
 
@@ -102,10 +111,11 @@ export class Timelines {
 
   /** Removes tree and lock, and whatever process still holds the lock. */
   async discard(timelineId: TimelineId): Promise<void> {
-    const { layout, volume } = this.#options;
+    const { layout, volume, forgetHistory } = this.#options;
     const lockPath = layout.lock(timelineId);
-    using _lock = await seizeTimelineLock(this.#place(timelineId, lockPath));
+    using _lock = await this.lock(timelineId);
     await volume.remove(timelineId);
+    await forgetHistory(timelineId);
     rmSync(layout.verifiers(timelineId), { force: true });
     rmSync(lockPath, { force: true });
   }
@@ -135,13 +145,31 @@ export class Timelines {
     return ownerOf(uid);
   }
 
+  /** Takes the right to touch the timeline's files, from whatever stray process has it. */
+  lock(timelineId: TimelineId, signal?: AbortSignal): Promise<FileLock> {
+    const lockPath = this.#options.layout.lock(timelineId);
+    return seizeTimelineLock(this.#place(timelineId, lockPath), signal);
+  }
+
+  /** The record of a timeline in whatever state. */
+  find(timelineId: TimelineId): TimelineRecord | undefined {
+    return this.#records.get(timelineId);
+  }
+
+  values(): IterableIterator<TimelineRecord> {
+    return this.#records.values();
+  }
+
   /** What `cloud_admin`'s secret is or, while the specification is being applied, may be. */
   adminSecrets(record: TimelineRecord): readonly [string, ...string[]] {
-    const { secrets, templates } = this.#options;
-    const own = secrets.open(record.sealedSecret, secretContext(record.spec.timelineId));
-    if (record.specApplied) return [own];
-    const inherited = templates.adminSecret(record.spec.pgMajor);
-    return inherited === undefined ? [own] : [inherited, own];
+    const own = this.#open(record, record.sealedSecret);
+    const [first, ...others] = record.specApplied ? [] : this.#inherited(record);
+    return first === undefined ? [own] : [first, ...others, own];
+  }
+
+  /** Likewise, at any point of its past. */
+  pastAdminSecrets(record: TimelineRecord): readonly [string, ...string[]] {
+    return [this.#open(record, record.sealedSecret), ...this.#inherited(record)];
   }
 
   /**
@@ -165,43 +193,74 @@ export class Timelines {
     }
   }
 
-  async #create(spec: TimelineSpec): Promise<void> {
-    const { layout, volume, builds, secrets } = this.#options;
+  async #create(
+    spec: TimelineSpec,
+    { ephemeral = false, signal }: PutOptions,
+  ): Promise<TimelineReady['origin']> {
+    const { volume, builds, secrets, makeTree } = this.#options;
     const { timelineId, projectId } = spec;
     const start = performance.now();
     await builds.view(spec.pgMajor);
-    const lockPath = layout.lock(timelineId);
-    using _lock = await seizeTimelineLock(this.#place(timelineId, lockPath));
-    const sealedSecret = secrets.seal(createAdminSecret(), secretContext(timelineId));
-    const draft = { spec, sealedSecret, uid: null, specApplied: false } as const;
+    using lock = await this.lock(timelineId, signal);
+    const ownSecret = createAdminSecret();
+    const sealedSecret = secrets.seal(ownSecret, secretContext(timelineId));
+    const marks = ephemeral ? { ephemeral } : {};
+    const draft = { spec, sealedSecret, uid: null, specApplied: false, ...marks } as const;
     await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
     await volume.remove(timelineId);
-    const uid = await this.#makeTree(timelineId, spec.pgMajor, projectId);
-    await Promise.all([
-      syncDirectory(dirname(volume.path(timelineId))),
-      this.#records.put(timelineId, { ...draft, uid, state: 'ready' }),
-    ]);
+    const projectUid = this.#projectUids.get(projectId);
+    const made = await makeTree({ spec, ownSecret, projectUid, lock, signal }).catch(
+      (error: unknown) => this.#reportFailure(error, timelineId),
+    );
+    if (made.uid !== null) this.#projectUids.set(projectId, made.uid);
+    await this.#noteMade({ ...draft, state: 'ready' }, made);
     this.#options.log.info(
       { timeline_id: timelineId, project_id: projectId, ms: performance.now() - start },
       'timeline made',
     );
+    return made.origin;
   }
 
-  /** A new project takes the user of a spare clone; one that has a user gets a clone for it. */
-  async #makeTree(id: TimelineId, major: number, projectId: ProjectId): Promise<number | null> {
-    const { volume, templates, spares, uids } = this.#options;
-    const projectUid = this.#projectUids.get(projectId);
-    const spare = projectUid === undefined ? spares.take(major) : undefined;
-    const isRoot = process.geteuid?.() === 0;
-    const uid = spare ? spare.uid : isRoot ? (projectUid ?? uids.next()) : null;
-    if (uid !== null) this.#projectUids.set(projectId, uid);
-    if (spare) {
-      await volume.rename(spare.tree, id);
-      return uid;
-    }
-    const template = await templates.ensure(major);
-    await volume.clone(template.tree, id, ownerOf(uid));
-    return uid;
+  // Whoever asked is told the kind of failure; what Postgres said is for the log.
+  #reportFailure(error: unknown, timelineId: TimelineId): never {
+    this.#options.log.warn({ err: error, timeline_id: timelineId }, 'timeline could not be made');
+    throw error;
+  }
+
+  async #noteMade(
+    draft: TimelineRecord,
+    { uid, specApplied, origin, inheritedSecrets, beginning }: MadeTree,
+  ): Promise<void> {
+    const { secrets, volume } = this.#options;
+    const { timelineId } = draft.spec;
+    const context = secretContext(timelineId);
+    const sealedInherited = inheritedSecrets.map((secret) => secrets.seal(secret, context));
+    const record = {
+      ...draft,
+      uid,
+      specApplied,
+      origin,
+      sealedInherited,
+      ...(beginning && { beginning }),
+    };
+    await Promise.all([
+      syncDirectory(dirname(volume.path(timelineId))),
+      this.#records.put(timelineId, record),
+    ]);
+  }
+
+  async #keepFor(record: TimelineRecord, historyRetentionSeconds: number): Promise<void> {
+    if (record.spec.historyRetentionSeconds === historyRetentionSeconds) return;
+    const spec = { ...record.spec, historyRetentionSeconds };
+    await this.#records.put(spec.timelineId, { ...record, spec });
+  }
+
+  #inherited(record: TimelineRecord): readonly string[] {
+    return (record.sealedInherited ?? []).map((sealed) => this.#open(record, sealed));
+  }
+
+  #open({ spec }: TimelineRecord, sealed: string): string {
+    return this.#options.secrets.open(sealed, secretContext(spec.timelineId));
   }
 
   // Where a stray would be, whose endpoint nobody remembers: its data and its lock tell enough.

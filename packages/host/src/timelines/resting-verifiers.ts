@@ -40,6 +40,12 @@ export function readCapturedVerifiers({
   return new Map(Object.entries(capture.verifiers));
 }
 
+/** Gives a copy of a cluster at rest the capture of its source; without one, it has to be asked. */
+export async function copyCapturedVerifiers(from: string, to: string): Promise<void> {
+  const capture = readCapture(from);
+  if (capture) await writeFileAtomic(to, JSON.stringify(capture), { durable: false });
+}
+
 // A capture is only a short cut: one that a power loss left torn counts as none.
 function readCapture(path: string): Capture | undefined {
   try {

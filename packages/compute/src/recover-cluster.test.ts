@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process';
+import { cp, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { FileLock } from '@pgfleet/kit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beginBackup, endBackup } from './backup.ts';
+import { readControlFile } from './control-file.ts';
+import { DataDirectory } from './data-directory.ts';
+import { Fixture } from './fixture.ts';
+import { markHead } from './mark-head.ts';
+import { recoverCluster, type RecoveryTarget } from './recover-cluster.ts';
+import { settingsFor } from './settings.ts';
+
+const run = promisify(execFile);
+type Place = Awaited<ReturnType<Fixture['clone']>>;
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.open(17);
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+test('a recovery to an LSN has what was committed before it and nothing after', async () => {
+  await using source = await startSource();
+  await source.insert('before');
+  const head = await source.mark();
+  await source.insert('after');
+  expect(await source.rowsAt({ kind: 'lsn', lsn: head.lsn })).toEqual(['before']);
+});
+
+test('a recovery to a time has what was committed until then and nothing after', async () => {
+  await using source = await startSource();
+  await source.insert('one');
+  const { at } = await source.mark();
+  await source.insert('two');
+  await source.mark();
+  expect(await source.rowsAt({ kind: 'time', at })).toEqual(['one']);
+});
+
+test('a recovery begins at an image of a cluster that went on being written', async () => {
+  await using source = await startSource();
+  await source.insert('before the image');
+  await source.takeBackup(() => source.insert('while it was taken'));
+  await source.insert('after it');
+  const head = await source.mark();
+  const rows = await source.rowsAt({ kind: 'lsn', lsn: head.lsn });
+  expect(rows).toEqual(['before the image', 'while it was taken', 'after it']);
+});
+
+test('prepared transactions are still prepared, also when there are many', async () => {
+  await using source = await startSource({ max_prepared_transactions: '3' });
+  for (const name of ['a', 'b', 'c']) {
+    await source.sql(`BEGIN; INSERT INTO notes VALUES ('${name}'); PREPARE TRANSACTION '${name}'`);
+  }
+  const { lsn } = await source.mark();
+  const prepared = await source.queryAt(
+    { kind: 'lsn', lsn },
+    'SELECT gid AS text FROM pg_prepared_xacts ORDER BY gid',
+  );
+  expect(prepared).toEqual(['a', 'b', 'c']);
+});
+
+test('a copy has no slots of its source, and its subscriptions are off', async () => {
+  await using source = await startSource({ wal_level: 'logical' });
+  await source.sql(`SELECT pg_create_logical_replication_slot('mine', 'pgoutput')`);
+  await source.sql(`CREATE SUBSCRIPTION theirs CONNECTION 'host=/nowhere dbname=x' PUBLICATION p
+    WITH (connect = false, enabled = false, slot_name = 'at_the_publisher')`);
+  await source.sql('ALTER SUBSCRIPTION theirs ENABLE');
+  const target = { kind: 'lsn', lsn: (await source.mark()).lsn } as const;
+  const state = await source.queryAt(
+    target,
+    `SELECT subenabled || coalesce(subslotname, ' without a slot') AS text FROM pg_subscription
+      UNION ALL SELECT slot_name FROM pg_replication_slots`,
+  );
+  expect(state).toEqual(['false without a slot']);
+});
+
+/** A running cluster with an image of it and all its WAL. */
+async function startSource(settings: Readonly<Record<string, string>> = {}) {
+  const place = await fixture.clone();
+  const image = join(fixture.directory, `image-${Math.random()}`);
+  await run('cp', ['-Rp', place.dataDirectory, image]);
+  const instance = await fixture.start(place, { settings });
+  const connection = await fixture.connect(place);
+  await connection.script(['CREATE TABLE public.notes (text text)']);
+  await connection.script(['SET search_path = public']);
+  let label: string | undefined;
+  const source = {
+    sql: (sql: string) => connection.script([sql]),
+    insert: (text: string) => connection.query('INSERT INTO notes VALUES ($1)', [text]),
+    mark: () => markHead(connection),
+    async takeBackup(meanwhile: () => Promise<unknown>) {
+      const backup = await beginBackup(connection, 17);
+      await run('rm', ['-rf', image]);
+      await cp(place.dataDirectory, image, { recursive: true, preserveTimestamps: true });
+      await meanwhile();
+      label = (await endBackup(connection, backup, 17)).label;
+    },
+    rowsAt: (target: RecoveryTarget) =>
+      source.queryAt(target, 'SELECT text FROM public.notes ORDER BY ctid'),
+    async queryAt(target: RecoveryTarget, sql: string): Promise<readonly string[]> {
+      const copy = await fixture.clone();
+      await copyOf(image, { from: place, to: copy, label });
+      return recover(copy, target, sql);
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+      await instance.stop('immediate');
+    },
+  };
+  return source;
+}
+
+interface Copy {
+  readonly from: Place;
+  readonly to: Place;
+  readonly label: string | undefined;
+}
+
+async function copyOf(image: string, { from, to, label }: Copy): Promise<void> {
+  await run('rm', ['-rf', to.dataDirectory]);
+  await run('cp', ['-Rp', image, to.dataDirectory]);
+  const { owner } = fixture;
+  if (owner) await run('chown', ['-R', `${owner.uid}:${owner.gid}`, to.dataDirectory]);
+  using files = DataDirectory.open(to.dataDirectory);
+  await files.clear('pg_wal');
+  for (const name of await readdir(join(from.dataDirectory, 'pg_wal'))) {
+    if (!/^[0-9A-F]{24}$/.test(name)) continue;
+    await files.cloneIn(join(from.dataDirectory, 'pg_wal', name), `pg_wal/${name}`);
+  }
+  if (label !== undefined) await files.write('backup_label', label);
+}
+
+async function recover(place: Place, target: RecoveryTarget, sql: string) {
+  const { view, sandbox, owner, template } = fixture;
+  using lock = FileLock.tryAcquire(place.lockPath)!;
+  const { prepared } = await recoverCluster({
+    ...place,
+    view,
+    sandbox,
+    lock,
+    target,
+    ...(owner && { owner }),
+    settings: settingsFor({ major: 17, minCu: 0.25, maxCu: 0.25 }),
+    secrets: [template.adminSecret],
+    prepare: (connection) => connection.query<{ text: string }>(sql),
+  });
+  expect(readControlFile(place.dataDirectory).state).toBe('shut_down');
+  return prepared.map(({ text }) => text);
+}

@@ -1,0 +1,95 @@
+import { mkdirSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RecoveryTarget } from '@pgfleet/compute';
+import type { TimelineId } from '@pgfleet/contract';
+import { hasErrorCode, writeFileAtomic } from '@pgfleet/kit';
+import { KeyedQueue } from '../storage/keyed-queue.ts';
+import type { HistoryRecord, PointRecord } from './history-record.ts';
+import { firstPointBeyond, nearestPoint } from './nearest-point.ts';
+import { parseLsn } from './wal-segment.ts';
+
+// A host may hold hundreds of thousands of timelines; those in use are few.
+const MAX_CACHED = 10_000;
+
+export interface HistoriesOptions {
+  readonly directory: string;
+  /** What is known of a timeline that nothing was written down for. */
+  readonly beginning: (timelineId: TimelineId) => HistoryRecord;
+}
+
+/** The histories of a host's timelines, one file for each that has one, read when needed. */
+export class Histories {
+  readonly #options: HistoriesOptions;
+  readonly #cache = new Map<TimelineId, HistoryRecord>();
+  readonly #queue = new KeyedQueue();
+
+  constructor(options: HistoriesOptions) {
+    this.#options = options;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  }
+
+  async get(timelineId: TimelineId): Promise<HistoryRecord> {
+    const known = this.#cache.get(timelineId);
+    if (known) return known;
+    const history = await this.#read(timelineId);
+    this.#remember(timelineId, history);
+    return history;
+  }
+
+  /** Changes a history; one change at a time, on disk before anybody sees it. */
+  update(
+    timelineId: TimelineId,
+    change: (history: HistoryRecord) => HistoryRecord,
+  ): Promise<HistoryRecord> {
+    return this.#queue.run(timelineId, async () => {
+      const changed = change(await this.get(timelineId));
+      await writeFileAtomic(this.#path(timelineId), JSON.stringify(changed));
+      this.#remember(timelineId, changed);
+      return changed;
+    });
+  }
+
+  forget(timelineId: TimelineId): Promise<void> {
+    return this.#queue.run(timelineId, async () => {
+      await rm(this.#path(timelineId), { force: true });
+      this.#cache.delete(timelineId);
+    });
+  }
+
+  /** The newest point that a recovery to a target can begin at. */
+  async nearest(timelineId: TimelineId, target: RecoveryTarget): Promise<PointRecord | undefined> {
+    const { points } = await this.get(timelineId);
+    return nearestPoint(points, target);
+  }
+
+  /** Up to where WAL is needed, so that a recovery finds a record beyond its target. */
+  async endOfReplay(
+    timelineId: TimelineId,
+    { target, endLsn }: { readonly target: RecoveryTarget; readonly endLsn: string },
+  ): Promise<bigint> {
+    const { points } = await this.get(timelineId);
+    return parseLsn(firstPointBeyond(points, target)?.endLsn ?? endLsn);
+  }
+
+  async #read(timelineId: TimelineId): Promise<HistoryRecord> {
+    try {
+      return JSON.parse(await readFile(this.#path(timelineId), 'utf8')) as HistoryRecord;
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT')) throw error;
+      return this.#options.beginning(timelineId);
+    }
+  }
+
+  #remember(timelineId: TimelineId, history: HistoryRecord): void {
+    this.#cache.delete(timelineId);
+    this.#cache.set(timelineId, history);
+    if (this.#cache.size <= MAX_CACHED) return;
+    const [oldest] = this.#cache.keys();
+    if (oldest !== undefined) this.#cache.delete(oldest);
+  }
+
+  #path(timelineId: TimelineId): string {
+    return join(this.#options.directory, `${timelineId}.json`);
+  }
+}

@@ -1,0 +1,39 @@
+import type { LostWindow } from '@pgfleet/contract';
+
+/** A frozen image of a timeline that recoveries begin at. LSNs are as `pg_lsn` writes them. */
+export interface PointRecord {
+  /** Its tree on the volume: its own, or the template's for the very beginning. */
+  readonly tree: string;
+  readonly kind: 'rest' | 'running';
+  /** Where replay begins. */
+  readonly redoLsn: string;
+  /** Replay has to get at least here. */
+  readonly consistentLsn: string;
+  /** Up to here there is a commit later than {@link at}. */
+  readonly endLsn: string;
+  /** When it was consistent, RFC 3339: nothing that committed later is inside. */
+  readonly at: string;
+  /** Content of `backup_label`; null for an image of a cluster at rest. */
+  readonly backupLabel: string | null;
+}
+
+/** The last clean stop of a timeline. */
+export interface RestMark {
+  /** Of its checkpoint: the mark counts as long as the control file names the same one. */
+  readonly lsn: string;
+  /** Nothing was committed after this but an empty transaction. */
+  readonly at: string;
+  readonly hasSubscriptions: boolean;
+}
+
+/** What a host knows of the past of one timeline. */
+export interface HistoryRecord {
+  /** From the oldest to the newest. */
+  readonly points: readonly PointRecord[];
+  readonly rest: RestMark | null;
+  readonly lost: readonly LostWindow[];
+  /** Sum of the sizes of the databases; null until it was first measured. */
+  readonly logicalBytes: number | null;
+}
+
+export const noHistory: HistoryRecord = { points: [], rest: null, lost: [], logicalBytes: null };

@@ -1,0 +1,125 @@
+import { beginBackup, endBackup, markHead, readControlFile } from '@pgfleet/compute';
+import type { CompleteBackup } from '@pgfleet/compute';
+import type { TimelineId } from '@pgfleet/contract';
+import { randomText } from '@pgfleet/kit';
+import type { ComputeRun } from '../endpoints/compute-run.ts';
+import type { PointRecord } from '../history/history-record.ts';
+import type { RestMark } from '../history/history-record.ts';
+import { formatLsn } from '../history/wal-segment.ts';
+import type { CopyParts } from './copy-parts.ts';
+
+const SUFFIX_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
+const BACKUP_TIMEOUT_MS = 600_000;
+
+/** What a point of history of a running cluster is without: its WAL is kept elsewhere. */
+const LEFT_OUT = [
+  'pg_wal',
+  'pg_replslot',
+  'pg_dynshmem',
+  'pg_notify',
+  'pg_stat_tmp',
+  'pg_subtrans',
+  'postmaster.pid',
+  'postmaster.opts',
+] as const;
+
+export type PointParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'log'>;
+
+/** Freezes a timeline at rest, whose lock the caller holds. */
+export async function captureRestingPoint(
+  parts: PointParts,
+  {
+    timelineId,
+    rest,
+  }: { readonly timelineId: TimelineId; readonly rest: Pick<RestMark, 'lsn' | 'at'> },
+  signal: AbortSignal,
+): Promise<void> {
+  const tree = newTreeName(timelineId);
+  await parts.volume.clone(timelineId, tree, { signal });
+  await addPoint(parts, timelineId, {
+    tree,
+    kind: 'rest',
+    redoLsn: rest.lsn,
+    consistentLsn: rest.lsn,
+    endLsn: rest.lsn,
+    at: rest.at,
+    backupLabel: null,
+  });
+}
+
+/**
+ * Freezes a timeline that is about to run without any point to go back to, whose lock the caller
+ * holds: a copy before its first start, or one whose past had all expired while it slept.
+ */
+export async function captureBeginning(
+  parts: PointParts,
+  timelineId: TimelineId,
+  signal: AbortSignal,
+): Promise<void> {
+  const { points } = await parts.histories.get(timelineId);
+  if (points.length > 0) return;
+  const { state, checkpointLsn } = readControlFile(parts.timelines.dataDirectory(timelineId));
+  if (state !== 'shut_down') return;
+  const rest = { lsn: formatLsn(checkpointLsn), at: new Date().toISOString() };
+  await captureRestingPoint(parts, { timelineId, rest }, signal);
+}
+
+/**
+ * Freezes a running timeline with the low-level backup API: a checkpoint, a clone of files that go
+ * on changing, and the stretch of WAL that makes up for that.
+ */
+export async function captureRunningPoint(
+  parts: PointParts,
+  run: ComputeRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const { timelineId } = run;
+  const { pgMajor } = parts.timelines.ready(timelineId).spec;
+  const tree = newTreeName(timelineId);
+  await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
+  const backup = await beginBackup(connection, pgMajor);
+  await parts.volume.clone(timelineId, tree, { inUse: true, exclude: LEFT_OUT, signal });
+  let complete: CompleteBackup;
+  try {
+    complete = await endBackup(connection, backup, pgMajor);
+    const { endLsn } = await markHead(connection);
+    await addPoint(parts, timelineId, {
+      tree,
+      kind: 'running',
+      redoLsn: complete.startLsn,
+      consistentLsn: complete.stopLsn,
+      endLsn,
+      at: complete.stoppedAt,
+      backupLabel: complete.label,
+    });
+  } catch (error) {
+    await parts.volume.remove(tree);
+    throw error;
+  }
+}
+
+async function addPoint(
+  { histories, volume }: PointParts,
+  timelineId: TimelineId,
+  point: PointRecord,
+): Promise<void> {
+  try {
+    await histories.update(timelineId, (history) => ({
+      ...history,
+      points: [...history.points, point],
+    }));
+  } catch (error) {
+    await volume.remove(point.tree);
+    throw error;
+  }
+}
+
+// The name says whose it is, so that a clone which a crash left without a record is found.
+function newTreeName(timelineId: TimelineId): string {
+  return `${pointTreePrefix(timelineId)}${randomText(8, SUFFIX_ALPHABET)}`;
+}
+
+/** How the names of all trees of a timeline's points begin. */
+export function pointTreePrefix(timelineId: TimelineId): string {
+  return `pt-${timelineId.replace(/^tl-/, '')}-`;
+}

@@ -1,0 +1,22 @@
+import type { Sandbox } from '@pgfleet/compute';
+import type { Logger } from '@pgfleet/kit';
+import type { Volume } from '@pgfleet/volume';
+import type { Histories } from '../history/histories.ts';
+import type { WalStores } from '../history/wal-stores.ts';
+import type { HostLayout } from '../storage/host-layout.ts';
+import type { PostgresBuilds } from '../timelines/postgres-builds.ts';
+import type { TimelineClaims } from '../timelines/timeline-claims.ts';
+import type { Timelines } from '../timelines/timelines.ts';
+
+/** What copies of timelines are made with. */
+export interface CopyParts {
+  readonly layout: HostLayout;
+  readonly volume: Volume;
+  readonly builds: PostgresBuilds;
+  readonly sandbox: Sandbox;
+  readonly timelines: Timelines;
+  readonly claims: TimelineClaims;
+  readonly histories: Histories;
+  readonly walStores: WalStores;
+  readonly log: Logger;
+}

@@ -1,0 +1,172 @@
+import { DataDirectory, readControlFile } from '@pgfleet/compute';
+import type { TimelineId } from '@pgfleet/contract';
+import { PgfleetError } from '@pgfleet/contract';
+import type { ComputeRun } from '../endpoints/compute-run.ts';
+import { parseLsn } from '../history/wal-segment.ts';
+import { isPointDue, isRestPointDue, planRetention } from '../history/retention.ts';
+import { parseSegmentName } from '../history/wal-segment.ts';
+import { inParallel } from '../in-parallel.ts';
+import { captureRestingPoint, captureRunningPoint, pointTreePrefix } from './capture-point.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { ensureRestMark } from './ensure-rest-mark.ts';
+
+const AT_ONCE = 4;
+
+/** What one look at a running timeline's WAL showed. */
+interface WalSight {
+  /** The start of the newest segment, which is as exact as it gets without asking Postgres. */
+  readonly newestLsn: bigint;
+  readonly changedMs: number;
+}
+
+/**
+ * Keeps the past of timelines: takes points of history when enough was written, moves finished WAL
+ * out of the way of Postgres, and lets go of what nobody can ask for any more.
+ *
+ * Runs beside computes and never in the way of one: a launch interrupts it.
+ */
+export class HistoryKeeper {
+  readonly #parts: CopyParts;
+  readonly #busy = new Map<TimelineId, Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(parts: CopyParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks after the timelines of running computes; those still being looked after are left out. */
+  async look(runs: readonly ComputeRun[]): Promise<void> {
+    const idle = runs.filter(({ timelineId }) => !this.#busy.has(timelineId));
+    await inParallel(idle, AT_ONCE, (run) => this.#once(run.timelineId, () => this.#lookAt(run)));
+  }
+
+  /** Freezes a timeline that has just gone to rest, if it wrote enough since it was last frozen. */
+  rested(timelineId: TimelineId): Promise<void> {
+    return this.#once(timelineId, async () => {
+      await this.#freezeAtRest(timelineId);
+      await this.#letGo(timelineId);
+    });
+  }
+
+  /** Lets go of what has become too old, of all timelines, one after the other. */
+  async expireAll(): Promise<void> {
+    const ids = [...this.#parts.timelines.values()].map(({ spec }) => spec.timelineId);
+    for (const timelineId of ids) {
+      if (this.#closing.signal.aborted) return;
+      await this.#once(timelineId, () => this.#letGo(timelineId));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#busy.values());
+  }
+
+  async #once(timelineId: TimelineId, work: () => Promise<void>): Promise<void> {
+    await this.#busy.get(timelineId);
+    if (this.#closing.signal.aborted || !this.#parts.timelines.isReady(timelineId)) return;
+    const running = work()
+      .catch((error: unknown) => this.#report(error, timelineId))
+      .finally(() => this.#busy.delete(timelineId));
+    this.#busy.set(timelineId, running);
+    await running;
+  }
+
+  #report(error: unknown, timelineId: TimelineId): void {
+    if (this.#closing.signal.aborted) return;
+    const isInterrupted = error instanceof PgfleetError && error.code === 'timeline_locked';
+    const level = isInterrupted || !this.#parts.timelines.isReady(timelineId) ? 'debug' : 'warn';
+    this.#parts.log[level]({ err: error, timeline_id: timelineId }, 'history is not up to date');
+  }
+
+  async #lookAt(run: ComputeRun): Promise<void> {
+    const { histories, volume, timelines } = this.#parts;
+    const { timelineId } = run;
+    const sight = await this.#see(timelineId);
+    if (!sight) return;
+    const history = await histories.get(timelineId);
+    const last = history.points.at(-1);
+    const isDue = isPointDue({
+      walBytesSinceLast: last ? Number(sight.newestLsn - parseLsn(last.endLsn)) : null,
+      quietMs: Date.now() - sight.changedMs,
+      msSinceLast: last ? Date.now() - Date.parse(last.at) : Number.POSITIVE_INFINITY,
+      driverCopies: !volume.copyOnWrite,
+      dataBytes: history.logicalBytes ?? 0,
+    });
+    if (isDue) await captureRunningPoint(this.#parts, run, this.#closing.signal);
+    await this.#collect(run, timelines.dataDirectory(timelineId));
+    if (isDue) await this.#letGo(timelineId);
+  }
+
+  async #see(timelineId: TimelineId): Promise<WalSight | undefined> {
+    using files = DataDirectory.open(this.#parts.timelines.dataDirectory(timelineId));
+    const names = (await files.list('pg_wal')).filter((name) => parseSegmentName(name));
+    const newest = names.sort().at(-1);
+    if (newest === undefined) return undefined;
+    const changedMs = files.stat(`pg_wal/${newest}`)?.changedMs ?? 0;
+    return { newestLsn: parseSegmentName(newest)!.start, changedMs };
+  }
+
+  // Postgres itself needs what comes after its last checkpoint, and what its slots wait for.
+  async #collect(run: ComputeRun, dataDirectory: string): Promise<void> {
+    const { walStores } = this.#parts;
+    const { redoLsn } = readControlFile(dataDirectory);
+    const store = await walStores.of(run.timelineId);
+    using files = DataDirectory.open(dataDirectory);
+    const hasSlots = (await files.list('pg_replslot')).length > 0;
+    const slots = hasSlots ? await oldestSlotLsn(run) : undefined;
+    const before = slots !== undefined && slots < redoLsn ? slots : redoLsn;
+    await store.collect({ dataDirectory: files, before, signal: this.#closing.signal });
+  }
+
+  async #freezeAtRest(timelineId: TimelineId): Promise<void> {
+    const { claims, timelines, histories, volume } = this.#parts;
+    const work = async (signal: AbortSignal) => {
+      using lock = await timelines.lock(timelineId, signal);
+      const rest = await ensureRestMark(this.#parts, timelineId, { lock, signal });
+      const { points, logicalBytes } = await histories.get(timelineId);
+      const last = points.at(-1);
+      const isDue = isRestPointDue({
+        walBytesSinceLast: last ? Number(parseLsn(rest.lsn) - parseLsn(last.consistentLsn)) : null,
+        driverCopies: !volume.copyOnWrite,
+        dataBytes: logicalBytes ?? 0,
+      });
+      if (isDue) await captureRestingPoint(this.#parts, { timelineId, rest }, signal);
+    };
+    await claims.atRest(timelineId, work, { yields: true, signal: this.#closing.signal });
+  }
+
+  async #letGo(timelineId: TimelineId): Promise<void> {
+    const { histories, volume, timelines, walStores } = this.#parts;
+    const { spec } = timelines.ready(timelineId);
+    const history = await histories.get(timelineId);
+    const { drop, walBefore } = planRetention({
+      points: history.points,
+      now: new Date(),
+      retentionSeconds: spec.historyRetentionSeconds,
+      ...(volume.copyOnWrite ? {} : { copiedBytes: history.logicalBytes ?? 0 }),
+    });
+    if (drop.length > 0) {
+      const dropped = new Set(drop.map(({ tree }) => tree));
+      await histories.update(timelineId, (present) => ({
+        ...present,
+        points: present.points.filter(({ tree }) => !dropped.has(tree)),
+      }));
+      const prefix = pointTreePrefix(timelineId);
+      for (const tree of dropped) if (tree.startsWith(prefix)) await volume.remove(tree);
+    }
+    if (walBefore === null) return;
+    const store = await walStores.of(timelineId);
+    await store.expire({ before: walBefore });
+  }
+}
+
+async function oldestSlotLsn(run: ComputeRun): Promise<bigint | undefined> {
+  const rows = await run.use((connection) =>
+    connection.query<{ lsn: string | null }>(
+      'SELECT min(restart_lsn)::text AS lsn FROM pg_replication_slots',
+    ),
+  );
+  const lsn = rows[0]?.lsn;
+  return lsn === null || lsn === undefined ? undefined : parseLsn(lsn);
+}

@@ -1,0 +1,17 @@
+import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
+import { makeTemplateTree } from '../timelines/template-tree.ts';
+import type { TemplateTreeParts } from '../timelines/template-tree.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { copyTimeline } from './copy-timeline.ts';
+import { makeSchemaTree } from './make-schema-tree.ts';
+
+/** Makes the tree of a timeline from whatever its specification names as its source. */
+export function makeTree(
+  parts: CopyParts & TemplateTreeParts,
+  order: TreeOrder,
+): Promise<MadeTree> {
+  const { source } = order.spec;
+  if (source.kind === 'template') return makeTemplateTree(parts, order);
+  if (source.kind === 'timeline') return copyTimeline(parts, source, order);
+  return makeSchemaTree(parts, source, order);
+}

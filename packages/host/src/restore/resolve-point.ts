@@ -1,0 +1,64 @@
+import { markHead } from '@pgfleet/compute';
+import { PgfleetError } from '@pgfleet/contract';
+import type { PointInTime, ResolvedPoint, TimelineId } from '@pgfleet/contract';
+import { timestampMicros } from '../history/nearest-point.ts';
+import { parseLsn } from '../history/wal-segment.ts';
+import { restoreWindow } from '../history/restore-window.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { whileSettled } from './copy-timeline.ts';
+
+/**
+ * Says whether a timeline can be had as of a point, and turns its head into an LSN, so that what is
+ * made of it later holds what was committed by now.
+ *
+ * @throws PgfleetError `timeline_not_found`, `point_not_available` with what is available.
+ */
+export async function resolvePoint(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  at: PointInTime,
+): Promise<ResolvedPoint> {
+  const head = await currentHead(parts, timelineId);
+  if (at.kind === 'head') return { at: { kind: 'lsn', lsn: head.lsn }, lsn: head.lsn };
+  await assertAvailable(parts, timelineId, { at, head });
+  return { at, lsn: at.kind === 'lsn' ? at.lsn : null };
+}
+
+interface CurrentHead {
+  readonly lsn: string;
+  readonly at: string;
+}
+
+function currentHead(parts: CopyParts, timelineId: TimelineId): Promise<CurrentHead> {
+  return whileSettled(
+    parts,
+    { timelineId },
+    {
+      running: (run) => run.use(markHead),
+      resting: async ({ lsn }) => ({ lsn, at: new Date().toISOString() }),
+    },
+  );
+}
+
+async function assertAvailable(
+  { histories, timelines }: CopyParts,
+  timelineId: TimelineId,
+  { at, head }: { readonly at: Exclude<PointInTime, { kind: 'head' }>; readonly head: CurrentHead },
+): Promise<void> {
+  const { spec } = timelines.ready(timelineId);
+  const history = await histories.get(timelineId);
+  const window = restoreWindow(history, spec.historyRetentionSeconds, new Date());
+  const isInside =
+    at.kind === 'lsn'
+      ? parseLsn(at.lsn) >= parseLsn(window.lsn ?? head.lsn) &&
+        parseLsn(at.lsn) <= parseLsn(head.lsn)
+      : timestampMicros(at.at) >= timestampMicros(window.at ?? head.at) &&
+        timestampMicros(at.at) <= timestampMicros(head.at);
+  if (isInside) return;
+  const from = window.at ?? head.at;
+  throw new PgfleetError('point_not_available', {
+    message:
+      `the requested point in time is not available: ` +
+      `this branch can be restored from ${from} (LSN ${window.lsn ?? head.lsn}) to now`,
+  });
+}

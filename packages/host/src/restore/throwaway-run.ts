@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { chownSync } from 'node:fs';
+import { join } from 'node:path';
+import { AdminConnection, readControlFile, settingsFor, startInstance } from '@pgfleet/compute';
+import type { Owner, PostgresSettings, Sandbox } from '@pgfleet/compute';
+import type { FileLock } from '@pgfleet/kit';
+import type { HostLayout } from '../storage/host-layout.ts';
+import type { PostgresBuilds } from '../timelines/postgres-builds.ts';
+
+export interface ThrowawayParts {
+  readonly layout: HostLayout;
+  readonly builds: PostgresBuilds;
+  readonly sandbox: Sandbox;
+}
+
+export interface ThrowawayRun {
+  readonly major: number;
+  readonly dataDirectory: string;
+  /** The held lock of the timeline. */
+  readonly lock: FileLock;
+  readonly owner?: Owner;
+  /** `cloud_admin`'s possible secrets. */
+  readonly secrets: readonly string[];
+  readonly settings?: PostgresSettings;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What an instance is started with that nobody but pgfleet connects to. */
+export interface ThrowawayPlace {
+  readonly socketDirectory: string;
+  readonly logFile: string;
+  readonly settings: PostgresSettings;
+}
+
+/** What work inside a throw-away instance may use. */
+export interface ThrowawayAccess {
+  readonly socketDirectory: string;
+  readonly secrets: readonly string[];
+  readonly connection: AdminConnection;
+}
+
+const START_TIMEOUT_MS = 600_000;
+const STATEMENT_TIMEOUT_MS = 600_000;
+// Enough for recovery and administrative work, little enough for many at a time.
+const SIZE = { minCu: 0.25, maxCu: 1 };
+
+/**
+ * Runs Postgres on a timeline at rest for pgfleet's own work: no client finds its socket, no
+ * subscription and no autovacuum works in it. It is stopped cleanly in the end, also when the work
+ * fails.
+ */
+export async function withThrowawayRun<T>(
+  parts: ThrowawayParts,
+  run: ThrowawayRun,
+  work: (access: ThrowawayAccess) => Promise<T>,
+): Promise<T> {
+  return withThrowawayPlace(parts, run, async ({ socketDirectory, logFile, settings }) => {
+    const instance = await startInstance({
+      view: await parts.builds.view(run.major),
+      sandbox: parts.sandbox,
+      lock: run.lock,
+      dataDirectory: run.dataDirectory,
+      socketDirectory,
+      logFile,
+      settings: { ...settings, ...run.settings },
+      timeoutMs: run.timeoutMs ?? START_TIMEOUT_MS,
+      ...(run.owner && { owner: run.owner }),
+      ...(run.signal && { signal: run.signal }),
+    });
+    try {
+      const { secrets, signal } = run;
+      await using connection = await AdminConnection.open({
+        socketDirectory,
+        secrets,
+        timeoutMs: STATEMENT_TIMEOUT_MS,
+        ...(signal && { signal }),
+      });
+      return await work({ socketDirectory, secrets, connection });
+    } finally {
+      await instance.stop('fast');
+    }
+  });
+}
+
+/** Gives `work` a socket directory and a log of its own, which are gone afterwards. */
+export async function withThrowawayPlace<T>(
+  { layout }: Pick<ThrowawayParts, 'layout'>,
+  { major, dataDirectory, owner }: Pick<ThrowawayRun, 'major' | 'dataDirectory' | 'owner'>,
+  work: (place: ThrowawayPlace) => Promise<T>,
+): Promise<T> {
+  const socketDirectory = await mkdtemp(join(layout.throwawayDir, 't'));
+  const logFile = `${socketDirectory}.log`;
+  if (owner) chownSync(socketDirectory, owner.uid, owner.gid);
+  try {
+    return await work({
+      socketDirectory,
+      logFile,
+      settings: throwawaySettings(major, dataDirectory),
+    });
+  } finally {
+    await rm(socketDirectory, { recursive: true, force: true });
+    await rm(logFile, { force: true });
+  }
+}
+
+// Prepared transactions of the cluster need their places again.
+function throwawaySettings(major: number, dataDirectory: string): PostgresSettings {
+  const { maxPreparedTransactions } = readControlFile(dataDirectory);
+  return settingsFor({
+    major,
+    ...SIZE,
+    override: {
+      max_prepared_transactions: String(maxPreparedTransactions),
+      max_logical_replication_workers: '0',
+      autovacuum: 'off',
+    },
+  });
+}

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { PgfleetError } from '@pgfleet/contract';
+import type {
+  EndpointId,
+  EndpointSpec,
+  TimelineId,
+  TimeTravelRequest,
+  TimeTravelResponse,
+} from '@pgfleet/contract';
+import type { Endpoints } from '../endpoints/endpoints.ts';
+import { EPHEMERAL_PREFIX, isEphemeral } from '../endpoints/ephemeral-id.ts';
+import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
+import { KeyedQueue } from '../storage/keyed-queue.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { resolvePoint } from './resolve-point.ts';
+
+const IDLE_SECONDS = 60;
+const MAX_POINTS_PER_ENDPOINT = 10;
+const NAME_DIGITS = 20;
+
+/**
+ * Shows branches as they were: a read-only endpoint on a copy of its own for each point, endpoint
+ * and role, made for the first client and deleted when the last has been gone for a minute.
+ */
+export class TimeTravel {
+  readonly #parts: CopyParts;
+  readonly #endpoints: Endpoints;
+  readonly #queue = new KeyedQueue();
+  /** By the endpoint whose past it is. */
+  readonly #shown = new Map<EndpointId, EndpointId>();
+
+  constructor(parts: CopyParts, endpoints: Endpoints) {
+    this.#parts = parts;
+    this.#endpoints = endpoints;
+  }
+
+  /**
+   * Makes, or finds, and starts the endpoint of a point.
+   *
+   * @throws PgfleetError `endpoint_not_found`, `endpoint_disabled`, `point_not_available`,
+   * `role_not_found`, `too_many_requests`, and what a start throws.
+   */
+  async show(request: TimeTravelRequest): Promise<TimeTravelResponse> {
+    const { spec } = this.#endpoints.get(request.endpointId);
+    if (spec.disabled) throw new PgfleetError('endpoint_disabled');
+    const name = nameOf(spec, request);
+    const endpointId = `${EPHEMERAL_PREFIX}${name}` as EndpointId;
+    return this.#queue.run(endpointId, async () => {
+      if (!this.#endpoints.find(endpointId)) {
+        await this.#make(spec, { ...request, name });
+      }
+      const { socketPath } = await this.#endpoints.get(endpointId).start();
+      return { endpointId, socketPath };
+    });
+  }
+
+  /** Takes away an endpoint of the past that has gone to rest. */
+  rested(endpointId: EndpointId): void {
+    if (!isEphemeral(endpointId)) return;
+    this.#queue
+      .run(endpointId, () => this.#remove(endpointId))
+      .catch((error: unknown) => {
+        this.#parts.log.warn({ err: error, endpoint_id: endpointId }, 'a view of the past stays');
+      });
+  }
+
+  /** Forgets the endpoints that an earlier process showed; their timelines are gone already. */
+  async recover(): Promise<void> {
+    const ids = [...this.#endpoints.values()].map(({ spec }) => spec.endpointId);
+    for (const id of ids.filter(isEphemeral)) await this.#endpoints.delete(id);
+  }
+
+  async #make(
+    source: EndpointSpec,
+    { at, role, name }: TimeTravelRequest & { readonly name: string },
+  ): Promise<void> {
+    this.#assertRoom(source.endpointId);
+    const { timelines, layout } = this.#parts;
+    const endpointId = `${EPHEMERAL_PREFIX}${name}` as EndpointId;
+    const timelineId = `tl-${name}` as TimelineId;
+    const resolved = await resolvePoint(this.#parts, source.timelineId, at);
+    this.#shown.set(endpointId, source.endpointId);
+    try {
+      await timelines.put(
+        {
+          ...timelines.ready(source.timelineId).spec,
+          timelineId,
+          source: { kind: 'timeline', timelineId: source.timelineId, at: resolved.at },
+          initial: { roles: [role], databases: [] },
+          historyRetentionSeconds: 0,
+        },
+        { ephemeral: true },
+      );
+      const dataDirectory = timelines.dataDirectory(timelineId);
+      const verifiers = readCapturedVerifiers({
+        dataDirectory,
+        path: layout.verifiers(timelineId),
+      });
+      if (!verifiers?.has(role.name)) throw new PgfleetError('role_not_found');
+      await this.#endpoints.put({
+        ...source,
+        endpointId,
+        timelineId,
+        type: 'read_only',
+        suspendTimeoutSeconds: IDLE_SECONDS,
+        generation: 1,
+      });
+    } catch (error) {
+      await this.#remove(endpointId);
+      throw error;
+    }
+  }
+
+  #assertRoom(endpointId: EndpointId): void {
+    const count = [...this.#shown.values()].filter((shown) => shown === endpointId).length;
+    if (count < MAX_POINTS_PER_ENDPOINT) return;
+    throw new PgfleetError('too_many_requests', {
+      message: `this endpoint is being shown at ${count} points in time already, try again later`,
+    });
+  }
+
+  async #remove(endpointId: EndpointId): Promise<void> {
+    const endpoint = this.#endpoints.find(endpointId);
+    if (endpoint && endpoint.state !== 'idle') return;
+    const timelineId = endpointId.replace(EPHEMERAL_PREFIX, 'tl-') as TimelineId;
+    await this.#endpoints.delete(endpointId);
+    await this.#parts.timelines.delete(timelineId, (id) => this.#endpoints.stopOn(id));
+    this.#shown.delete(endpointId);
+  }
+}
+
+function nameOf({ timelineId, endpointId }: EndpointSpec, { at, role }: TimeTravelRequest): string {
+  const text = JSON.stringify([endpointId, timelineId, at, role.name, role.verifier]);
+  const digest = createHash('sha256').update(text).digest();
+  return Array.from(digest.subarray(0, NAME_DIGITS), (byte) => (byte % 36).toString(36)).join('');
+}

@@ -1,0 +1,60 @@
+import { markHead, readControlFile, readVerifiers } from '@pgfleet/compute';
+import type { AdminConnection, Head } from '@pgfleet/compute';
+import type { TimelineId } from '@pgfleet/contract';
+import type { Histories } from '../history/histories.ts';
+import type { RestMark } from '../history/history-record.ts';
+import { formatLsn } from '../history/wal-segment.ts';
+import type { HostLayout } from '../storage/host-layout.ts';
+import { readFootprint } from './footprint.ts';
+import { captureVerifiers } from './resting-verifiers.ts';
+import type { Timelines } from './timelines.ts';
+
+export interface RestParts {
+  readonly layout: HostLayout;
+  readonly timelines: Timelines;
+  readonly histories: Histories;
+}
+
+/** What a compute knows of itself when it is about to stop. */
+export interface LastWords {
+  readonly head: Head;
+  readonly verifiers: ReadonlyMap<string, string>;
+  readonly logicalBytes: number;
+  /** Whether a copy has subscriptions that would have to be silenced before it runs. */
+  readonly hasSubscriptions: boolean;
+}
+
+/** Asks a cluster that nobody writes to any more. */
+export async function readLastWords(connection: AdminConnection): Promise<LastWords> {
+  const verifiers = await readVerifiers(connection);
+  const footprint = await readFootprint(connection);
+  return { head: await markHead(connection), verifiers, ...footprint };
+}
+
+/** Keeps what was said last, bound to the clean stop that followed. */
+export async function noteRest(
+  { layout, timelines, histories }: RestParts,
+  timelineId: TimelineId,
+  { head, verifiers, logicalBytes, hasSubscriptions }: LastWords,
+): Promise<void> {
+  const dataDirectory = timelines.dataDirectory(timelineId);
+  await captureVerifiers({ dataDirectory, path: layout.verifiers(timelineId) }, verifiers);
+  const { checkpointLsn, state } = readControlFile(dataDirectory);
+  if (state !== 'shut_down') return;
+  const restLsn = formatLsn(checkpointLsn);
+  await histories.update(timelineId, (history) => ({
+    ...history,
+    rest: { lsn: restLsn, at: head.at, hasSubscriptions },
+    logicalBytes,
+  }));
+}
+
+/** The mark of the last clean stop; `undefined` when the cluster ran since, or never ran. */
+export async function validRestMark(
+  { timelines, histories }: Pick<RestParts, 'timelines' | 'histories'>,
+  timelineId: TimelineId,
+): Promise<RestMark | undefined> {
+  const { rest } = await histories.get(timelineId);
+  const { state, checkpointLsn } = readControlFile(timelines.dataDirectory(timelineId));
+  return rest && state === 'shut_down' && rest.lsn === formatLsn(checkpointLsn) ? rest : undefined;
+}

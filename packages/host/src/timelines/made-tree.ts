@@ -1,0 +1,28 @@
+import type { TimelineReady, TimelineSpec } from '@pgfleet/contract';
+import type { FileLock } from '@pgfleet/kit';
+import type { TemplateBeginning } from './timeline-record.ts';
+
+/** What the making of a timeline's tree left to note in its record. */
+export interface MadeTree {
+  readonly uid: number | null;
+  /** `cloud_admin`'s possible secrets in it. */
+  readonly inheritedSecrets: readonly string[];
+  /** Whether the specification is inside already, `cloud_admin`'s own secret included. */
+  readonly specApplied: boolean;
+  readonly origin: TimelineReady['origin'];
+  readonly beginning?: TemplateBeginning;
+}
+
+export interface TreeOrder {
+  readonly spec: TimelineSpec;
+  /** `cloud_admin`'s secret in the new timeline. */
+  readonly ownSecret: string;
+  /** The user of the project, if it has one already. */
+  readonly projectUid: number | undefined;
+  /** The held lock of the new timeline. */
+  readonly lock: FileLock;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Makes the durable tree of a new timeline, whose lock the caller holds. */
+export type MakeTree = (order: TreeOrder) => Promise<MadeTree>;
