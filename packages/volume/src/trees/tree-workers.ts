@@ -87,7 +87,11 @@ export class TreeWorkers implements AsyncDisposable {
   }
 
   #startWorker(): Worker {
-    const worker = new Worker(new URL('./tree-worker.js', import.meta.url), { execArgv: [] });
+    const worker = new Worker(new URL('./tree-worker.js', import.meta.url), {
+      execArgv: [],
+      // Descriptors are opened by a call that Node does not know of.
+      trackUnmanagedFds: false,
+    });
     worker.unref();
     this.#assigned.set(worker, undefined);
     worker.on('message', (reply: Reply) => this.#settle(worker, reply));
