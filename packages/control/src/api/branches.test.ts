@@ -173,7 +173,9 @@ test('a branch of a branch that is still being made waits for it', async () => {
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  control.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
+  let puts = 0;
+  control.host.intercept = (call) =>
+    call.startsWith('putTimeline') && ++puts === 1 ? held : undefined;
   const { project } = await control.createProject();
   const { status, body } = await control.call<CreatedBranch>(
     'POST',
@@ -182,6 +184,19 @@ test('a branch of a branch that is still being made waits for it', async () => {
   );
   expect(status).toBe(201);
   expect(body.branch).not.toHaveProperty('parent_lsn');
+  await waitUntil(
+    async () => {
+      const operation = await control.db
+        .selectFrom('operations')
+        .selectAll()
+        .where('branch_id', '=', body.branch.id)
+        .where('action', '=', 'create_branch')
+        .executeTakeFirstOrThrow();
+      return operation.started_at !== null && operation.lease_owner === null;
+    },
+    { what: 'the operation to wait', ...soon },
+  );
+  expect(puts).toBe(1);
   release();
   const operations = await control.settled(project.id);
   control.host.intercept = () => undefined;
@@ -320,6 +335,13 @@ test('a deleted branch is gone from everything that is shown, but its data stays
   expect(timelineOf(branch.id)).toBeDefined();
   expect((await control.call('GET', url)).status).toBe(404);
   expect((await control.call('GET', `${path}/endpoints/${own[0]!.id}`)).status).toBe(404);
+  for (const name of [own[0]!.id, branch.id]) {
+    const route = await control.internalApi.inject({
+      url: `/internal/v1/endpoints/${name}/route`,
+      headers: { authorization: 'Bearer internal' },
+    });
+    expect(route.statusCode).toBe(404);
+  }
   expect((await control.call('DELETE', url)).status).toBe(204);
   const listed = await control.call<BranchList>('GET', `${path}/branches`);
   expect(listed.body.branches).toHaveLength(1);
@@ -470,7 +492,8 @@ test('a retention does not make a timeline that the host has lost', async () => 
   const { id, path, main } = await createReady();
   control.host.timelines.delete(timelineOf(main.id)!.timelineId);
   await control.call('PATCH', path, { payload: { project: { history_retention_seconds: 0 } } });
-  await control.settled(id);
+  const operations = await control.settled(id);
+  expect(operations[0]).toMatchObject({ action: 'apply_config', status: 'finished' });
   expect(timelineOf(main.id)).toBeUndefined();
 });
 

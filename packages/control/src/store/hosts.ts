@@ -142,6 +142,8 @@ export function findRoute(db: Database, name: EndpointName): Promise<KnownRoute 
         eb('endpoints.branch_id', '=', name as BranchId),
       ]),
     )
+    .where('endpoints.deleted_at', 'is', null)
+    .where('branches.deleted_at', 'is', null)
     .where('projects.deleted_at', 'is', null)
     .$castTo<KnownRoute>()
     .executeTakeFirst();
