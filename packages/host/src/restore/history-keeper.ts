@@ -17,6 +17,8 @@ interface WalSight {
   /** The start of the newest segment, which is as exact as it gets without asking Postgres. */
   readonly newestLsn: bigint;
   readonly changedMs: number;
+  /** Whether there is more than the segment that is being written. */
+  readonly hasFinished: boolean;
 }
 
 /**
@@ -80,7 +82,7 @@ export class HistoryKeeper {
   }
 
   async #lookAt(run: ComputeRun): Promise<void> {
-    const { histories, volume, timelines } = this.#parts;
+    const { histories, volume } = this.#parts;
     const { timelineId } = run;
     const sight = await this.#see(timelineId);
     if (!sight) return;
@@ -94,7 +96,7 @@ export class HistoryKeeper {
       dataBytes: history.logicalBytes ?? 0,
     });
     if (isDue) await captureRunningPoint(this.#parts, run, this.#closing.signal);
-    await this.#collect(run, timelines.dataDirectory(timelineId));
+    if (isDue || sight.hasFinished) await this.#collect(timelineId, () => oldestSlotLsn(run));
     if (isDue) await this.#letGo(timelineId);
   }
 
@@ -104,17 +106,22 @@ export class HistoryKeeper {
     const newest = names.sort().at(-1);
     if (newest === undefined) return undefined;
     const changedMs = files.stat(`pg_wal/${newest}`)?.changedMs ?? 0;
-    return { newestLsn: parseSegmentName(newest)!.start, changedMs };
+    const hasFinished = names.length > 1;
+    return { newestLsn: parseSegmentName(newest)!.start, changedMs, hasFinished };
   }
 
   // Postgres itself needs what comes after its last checkpoint, and what its slots wait for.
-  async #collect(run: ComputeRun, dataDirectory: string): Promise<void> {
-    const { walStores } = this.#parts;
+  async #collect(
+    timelineId: TimelineId,
+    oldestSlot: () => Promise<bigint | undefined>,
+  ): Promise<void> {
+    const { walStores, timelines } = this.#parts;
+    const dataDirectory = timelines.dataDirectory(timelineId);
     const { redoLsn } = readControlFile(dataDirectory);
-    const store = await walStores.of(run.timelineId);
+    const store = await walStores.of(timelineId);
     using files = DataDirectory.open(dataDirectory);
     const hasSlots = (await files.list('pg_replslot')).length > 0;
-    const slots = hasSlots ? await oldestSlotLsn(run) : undefined;
+    const slots = hasSlots ? await oldestSlot() : undefined;
     const before = slots !== undefined && slots < redoLsn ? slots : redoLsn;
     await store.collect({ dataDirectory: files, before, signal: this.#closing.signal });
   }
@@ -131,6 +138,8 @@ export class HistoryKeeper {
         driverCopies: !volume.copyOnWrite,
         dataBytes: logicalBytes ?? 0,
       });
+      // What its slots wait for is not known at rest: then all stays.
+      await this.#collect(timelineId, async () => 0n);
       if (isDue) await captureRestingPoint(this.#parts, { timelineId, rest }, signal);
     };
     await claims.atRest(timelineId, work, { yields: true, signal: this.#closing.signal });
