@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmod,
   chown,
@@ -21,6 +22,7 @@ import { rootLayout } from './layout.ts';
 import { openVolume } from './open-volume.ts';
 import { findGrounds } from './test-grounds.ts';
 import { mountTmpfs, TestDirectory, TestVolume } from './test-volume.ts';
+import type { TreeJob } from './trees/tree-jobs.js';
 import type { Volume } from './volume.ts';
 import { VolumeError } from './volume-error.ts';
 
@@ -230,9 +232,11 @@ for (const ground of await findGrounds()) {
         const path = await volume.create('a');
         await using writer = await LockstepWriter.start(path);
         for (let index = 0; index < 10; index++) {
+          const synced = writer.synced;
           await volume.clone('a', `b${index}`);
           const [first, second] = await writer.read(volume.path(`b${index}`));
           expect([0, 1]).toContain(first - second);
+          expect(second).toBeGreaterThanOrEqual(synced);
         }
       });
 
@@ -290,16 +294,32 @@ for (const ground of await findGrounds()) {
 
       it('deletes what a process killed in the middle of a clone left', async () => {
         await using test = await TestVolume.open(ground);
-        await manyFiles(await test.volume.create('a'), 3000);
-        const half = join(rootLayout(test.volume.root).incoming, 'b.0123');
-        await killInTheMiddle(test.volume.path('a'), half);
+        const source = test.volume.path('a');
+        await manyFiles(await test.volume.create('a'), 1000);
+        const target = join(rootLayout(test.volume.root).incoming, 'b.0123');
+        if (driver === 'btrfs') {
+          await runCommand('btrfs', ['subvolume', 'snapshot', source, target]);
+          await killedAt({ kind: 'chown', path: target, owner: tenant }, 500);
+        } else {
+          await killedAt({ kind: 'clone', by: driver, source, target }, 500);
+        }
+        expect((await readdir(target)).length).toBeGreaterThan(240);
         expect(await test.volume.list()).toEqual(['a']);
         const volume = await test.reopen();
-        await waitUntil(async () => (await unpublished(volume)).length === 0, {
-          what: 'the half-made tree to be deleted',
-          timeoutMs: 10_000,
-        });
+        await swept(volume);
         expect(await volume.list()).toEqual(['a']);
+      });
+
+      it('finishes a removal that a process was killed in the middle of', async () => {
+        await using test = await TestVolume.open(ground);
+        await manyFiles(await test.volume.create('a'), 1000);
+        const half = join(rootLayout(test.volume.root).trash, 'a.0123');
+        await runCommand('mv', [test.volume.path('a'), half]);
+        await killedAt({ kind: 'remove', path: half }, 500);
+        expect((await readdir(half)).length).toBe(501);
+        const volume = await test.reopen();
+        await swept(volume);
+        expect(await volume.list()).toEqual([]);
       });
 
       it('deletes a tree whose removal was interrupted', async () => {
@@ -456,21 +476,20 @@ async function describeTree(root: string): Promise<string[]> {
   );
 }
 
-/** Clones as a worker of a volume does, in a process that is killed while it is at it. */
-async function killInTheMiddle(source: string, target: string): Promise<void> {
-  const jobs = fileURLToPath(new URL('./trees/tree-jobs.js', import.meta.url));
-  const job = JSON.stringify({ kind: 'clone', by: 'copy', source, target });
-  const script = `import(${JSON.stringify(jobs)}).then(({ runTreeJob }) => runTreeJob(${job}, () => {}))`;
-  const child = execFile(process.execPath, ['--eval', script]);
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  await waitUntil(async () => (await readdir(target).catch(() => [])).length > 10, {
-    what: 'the clone to be under way',
-    timeoutMs: 10_000,
-    intervalMs: 1,
+/** Does what a worker of a volume does, in a process that is killed at an entry of the tree. */
+async function killedAt(job: TreeJob, entry: number): Promise<void> {
+  const script = fileURLToPath(new URL('./test-killed-job.js', import.meta.url));
+  const child = execFile(process.execPath, [script, JSON.stringify(job), String(entry)]);
+  const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  expect(signal).toBe('SIGKILL');
+}
+
+/** Waits until nothing is left that was being made or deleted. */
+async function swept(volume: Volume): Promise<void> {
+  await waitUntil(async () => (await unpublished(volume)).length === 0, {
+    what: 'leftovers to be deleted',
+    timeoutMs: 30_000,
   });
-  child.kill('SIGKILL');
-  await ended;
-  expect((await readdir(target)).length).toBeLessThan(3000);
 }
 
 async function fillUp(volume: Volume): Promise<void> {
@@ -496,6 +515,8 @@ function onlyFull(error: unknown): void {
 
 /** Writes a counter to one file and then to another, so that a clone out of order shows. */
 class LockstepWriter implements AsyncDisposable {
+  /** The count that has been synced in both files. */
+  synced = 0;
   readonly #stop = new AbortController();
   #done: Promise<void> = Promise.resolve();
 
@@ -520,6 +541,7 @@ class LockstepWriter implements AsyncDisposable {
         await file.write(text, 0);
         await file.datasync();
       }
+      this.synced = count;
     }
     for (const file of files) await file.close();
   }

@@ -1,4 +1,4 @@
-import type { DriverName, Owner } from './volume.ts';
+import type { Defragmentation, DriverName, Owner } from './volume.ts';
 
 /** What a driver is asked to clone: paths on one file system, `target` not existing yet. */
 export interface CloneRequest {
@@ -8,6 +8,14 @@ export interface CloneRequest {
   readonly inUse: boolean;
   /** Names at the top of the tree: directories are cloned without content, all else not at all. */
   readonly exclude: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** What a driver is asked to rewrite; `scratch` is a directory for files without a name. */
+export interface DefragmentRequest {
+  readonly path: string;
+  readonly scratch: string;
+  readonly maxBytes: number;
   readonly signal: AbortSignal;
 }
 
@@ -26,6 +34,8 @@ export interface TreeDriver {
   clone(request: CloneRequest): Promise<void>;
   remove(path: string): Promise<void>;
   sync(path: string, signal: AbortSignal): Promise<void>;
+  /** Left out by drivers whose clones cost the same however scattered a tree is. */
+  readonly defragment?: (request: DefragmentRequest) => Promise<Defragmentation>;
 }
 
 /** Whether a driver works in a directory as it is, and if not, why. */

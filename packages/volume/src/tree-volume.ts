@@ -11,7 +11,16 @@ import type { RootLayout } from './layout.ts';
 import type { TreeDriver } from './tree-driver.ts';
 import { assertTreeName, isTreeName } from './tree-name.ts';
 import type { TreeWorkers } from './trees/tree-workers.ts';
-import type { CloneOptions, CreateOptions, TreeUsage, Volume, VolumeUsage } from './volume.ts';
+import { Turns } from './turns.ts';
+import type {
+  CloneOptions,
+  CreateOptions,
+  Defragmentation,
+  DefragmentOptions,
+  TreeUsage,
+  Volume,
+  VolumeUsage,
+} from './volume.ts';
 import { namedFailure, VolumeError } from './volume-error.ts';
 
 // Freeing less than this at once is not worth a hole in the file below.
@@ -43,6 +52,7 @@ export class TreeVolume implements Volume {
   readonly #places: RootLayout;
   readonly #claimed = new Set<string>();
   readonly #inFlight = new InFlight();
+  readonly #defragmentations = new Turns();
 
   private constructor(parts: TreeVolumeParts) {
     this.root = parts.root;
@@ -164,10 +174,27 @@ export class TreeVolume implements Volume {
     const path = this.path(tree);
     return this.#inFlight.run(async (signal) => {
       await this.#assertPresent(tree);
-      const size = await this.#parts.workers.run({ kind: 'measure', path }, signal);
-      if (!size) throw new Error(`measuring ${path} gave no result`);
-      return size;
+      return this.#parts.workers.run({ kind: 'measure', path }, signal);
     });
+  }
+
+  async defragment(tree: string, options: DefragmentOptions): Promise<Defragmentation> {
+    const path = this.path(tree);
+    const { maxBytes } = options;
+    const work = async (signal: AbortSignal) => {
+      await this.#assertPresent(tree);
+      const { defragment } = this.#parts.driver;
+      if (!defragment) return { extents: 0, rewrittenBytes: 0, scatteredBytes: 0 };
+      const scratch = this.#places.incoming;
+      return defragment({ path, scratch, maxBytes, signal }).catch((error: unknown) => {
+        throw namedFailure(error, `defragment the tree ${tree}`);
+      });
+    };
+    // More at once would take the workers away from clones.
+    return this.#inFlight.run(
+      (signal) => this.#defragmentations.run(() => work(signal), signal),
+      options.signal,
+    );
   }
 
   async trim(): Promise<void> {

@@ -46,6 +46,22 @@ export interface TreeUsage {
   readonly allocatedBytes: number;
 }
 
+/** What a defragmentation found and did. */
+export interface Defragmentation {
+  /** Extents of the tree's larger files beforehand: what a clone's time grows with. */
+  readonly extents: number;
+  /** Written, and from now on not shared with other trees. */
+  readonly rewrittenBytes: number;
+  /** Still worth rewriting, but for `maxBytes`. */
+  readonly scatteredBytes: number;
+}
+
+export interface DefragmentOptions {
+  /** What may be written; the most scattered parts come first. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * A copy-on-write store of directory trees in one flat namespace.
  *
@@ -120,6 +136,20 @@ export interface Volume extends AsyncDisposable {
 
   /** Walks a tree: milliseconds per thousand files. @throws VolumeError `tree_missing`. */
   treeUsage(tree: string): Promise<TreeUsage>;
+
+  /**
+   * Makes a tree cheap to clone again, where overwriting pages of a clone has scattered its files
+   * and clones take longer for it; does nothing where they do not. Writes at most 16 bytes for each
+   * byte that was overwritten in pages of 8 KiB, and at most `maxBytes`. What is rewritten once takes
+   * as many writes again to be worth it again, but in this tree: its source is as scattered as it was,
+   * and so are the next clones of that.
+   *
+   * Contents never change: the tree may be read, cloned and written meanwhile, and what a crash or
+   * `signal` leaves is a tree that is partly done. One tree is worked on at a time.
+   *
+   * @throws VolumeError `tree_missing`, `no_space`; the signal's reason.
+   */
+  defragment(tree: string, options: DefragmentOptions): Promise<Defragmentation>;
 
   /**
    * Returns freed blocks of an image to the machine's disk. Cheap enough for every hour; does

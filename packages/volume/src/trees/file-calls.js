@@ -12,10 +12,19 @@ export const callsLinux = process.platform === 'linux' && architectures.includes
 const libc = callsLinux ? koffi.load(null) : undefined;
 const openat = libc?.func('int openat(int, void *, int, unsigned int)');
 const ioctl = libc?.func('int ioctl(int, unsigned long, int)');
+const ioctlWith = libc?.func('int ioctl(int, unsigned long, void *)');
 
 const O_CLOEXEC = 0o2000000;
-// _IOW(0x94, 9, int) of linux/fs.h
+// Of linux/fs.h, with the structs that go with them.
 const FICLONE = 0x40049409;
+const FIDEDUPERANGE = 0xc0189436;
+const FS_IOC_FIEMAP = 0xc020660b;
+const dedupeBytes = 24 + 32;
+const fiemapBytes = 32;
+const fiemapExtentBytes = 56;
+const fiemapExtents = 4096;
+const FIEMAP_EXTENT_LAST = 1;
+const noLimit = 2n ** 64n - 1n;
 
 /**
  * Opens a child of an open directory, whatever is at the path of that directory by now. Half the
@@ -43,8 +52,57 @@ export function shareBlocks(source, target) {
   if (ioctl?.(target, FICLONE, source) !== 0) fail('ioctl_ficlone');
 }
 
+/**
+ * Replaces blocks of `target` by those of `source`, if the bytes are the same: the system compares
+ * and replaces them in one step, so whoever writes to the target meanwhile loses nothing. Returns
+ * whether they were the same. See ioctl_fideduperange(2).
+ *
+ * @param {{ readonly fd: number, readonly at: number }} source
+ * @param {{ readonly fd: number, readonly at: number }} target
+ * @param {number} length At most 16 MiB, whole blocks.
+ */
+export function replaceByEqual(source, target, length) {
+  const range = Buffer.alloc(dedupeBytes);
+  range.writeBigUInt64LE(BigInt(source.at), 0);
+  range.writeBigUInt64LE(BigInt(length), 8);
+  range.writeUInt16LE(1, 16);
+  range.writeBigInt64LE(BigInt(target.fd), 24);
+  range.writeBigUInt64LE(BigInt(target.at), 32);
+  if (ioctlWith?.(source.fd, FIDEDUPERANGE, range) !== 0) fail('ioctl_fideduperange');
+  const status = range.readInt32LE(48);
+  if (status < 0) fail('ioctl_fideduperange', -status);
+  return status === 0;
+}
+
+/**
+ * Calls `visit` with the offset of every extent of a file, in order. See Documentation/filesystems/
+ * fiemap.rst of Linux.
+ *
+ * @param {number} fd
+ * @param {(at: number) => void} visit
+ */
+export function eachExtent(fd, visit) {
+  const map = Buffer.alloc(fiemapBytes + fiemapExtents * fiemapExtentBytes);
+  for (let next = 0n; ; ) {
+    map.fill(0, 0, fiemapBytes);
+    map.writeBigUInt64LE(next, 0);
+    map.writeBigUInt64LE(noLimit - next, 8);
+    map.writeUInt32LE(fiemapExtents, 24);
+    if (ioctlWith?.(fd, FS_IOC_FIEMAP, map) !== 0) fail('fiemap');
+    const count = map.readUInt32LE(20);
+    if (count === 0) return;
+    for (let index = 0; index < count; index++) {
+      const extent = fiemapBytes + index * fiemapExtentBytes;
+      const at = map.readBigUInt64LE(extent);
+      visit(Number(at));
+      next = at + map.readBigUInt64LE(extent + 16);
+      if (map.readUInt32LE(extent + 40) & FIEMAP_EXTENT_LAST) return;
+    }
+  }
+}
+
 /** @param {string} call @returns {never} */
-function fail(call) {
-  const code = getSystemErrorName(-koffi.errno());
+function fail(call, errno = koffi.errno()) {
+  const code = getSystemErrorName(-errno);
   throw Object.assign(new Error(`${code}: ${call} failed`), { code });
 }

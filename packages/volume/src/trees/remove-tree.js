@@ -8,23 +8,35 @@ const maxSweeps = 200;
 // What an entry that is no longer what its directory said, or has been added to, answers with.
 const changes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EPERM', 'ENOTEMPTY', 'EEXIST']);
 
-/** Removes a tree; one that does not exist is no error. @param {string} path */
-export function removeTree(path) {
+/** @typedef {import('./tree-jobs.js').Checkpoint} Checkpoint */
+
+/**
+ * Removes a tree; one that does not exist is no error.
+ *
+ * @param {import('./tree-jobs.js').RemoveJob} job
+ * @param {Checkpoint} checkpoint
+ */
+export function removeTree({ path }, checkpoint) {
   try {
-    TreeDirectory.with(path, emptyDirectory);
+    TreeDirectory.with(path, (tree) => emptyDirectory(tree, checkpoint));
     rmdirSync(path);
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
   }
 }
 
-/** Removes what is at the top of a tree under these names; directories stay, empty. @param {string} path @param {readonly string[]} names */
-export function clearEntries(path, names) {
+/**
+ * Removes what is at the top of a tree under these names; directories stay, empty.
+ *
+ * @param {import('./tree-jobs.js').ClearJob} job
+ * @param {Checkpoint} checkpoint
+ */
+export function clearEntries({ path, names }, checkpoint) {
   TreeDirectory.with(path, (tree) => {
     for (const entry of tree.entries()) {
       if (!names.includes(entry.name)) continue;
-      if (entry.isDirectory()) tree.withDirectory(entry.name, emptyDirectory);
-      else unlinkSync(tree.at(entry.name));
+      if (!entry.isDirectory()) unlinkSync(tree.at(entry.name));
+      else tree.withDirectory(entry.name, (child) => emptyDirectory(child, checkpoint));
     }
   });
 }
@@ -35,8 +47,9 @@ export function clearEntries(path, names) {
  * moved to the top, for the next sweep.
  *
  * @param {TreeDirectory} top
+ * @param {Checkpoint} checkpoint
  */
-function emptyDirectory(top) {
+function emptyDirectory(top, checkpoint) {
   let sweepsLeft = maxSweeps;
   /** @type {unknown} */
   let failure;
@@ -44,6 +57,7 @@ function emptyDirectory(top) {
   /** @param {TreeDirectory} directory */
   const removeEntries = (directory) => {
     for (const entry of directory.entries()) {
+      checkpoint();
       try {
         removeEntry(directory, entry);
       } catch (error) {

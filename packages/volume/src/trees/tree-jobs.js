@@ -5,8 +5,10 @@
 
 import { fsyncSync, lchownSync, lstatSync } from 'node:fs';
 import { cloneTree } from './clone-tree.js';
+import { defragmentTree } from './defragment-tree.js';
 import { clearEntries, removeTree } from './remove-tree.js';
-import { hasChanged, TreeDirectory } from './tree-directory.js';
+import { TreeDirectory } from './tree-directory.js';
+import { walkTree } from './walk-tree.js';
 
 /**
  * @typedef {{ readonly uid: number, readonly gid: number }} Owner
@@ -16,24 +18,27 @@ import { hasChanged, TreeDirectory } from './tree-directory.js';
  * @typedef {{ kind: 'remove', path: string }} RemoveJob
  * @typedef {{ kind: 'sync', path: string }} SyncJob
  * @typedef {{ kind: 'measure', path: string }} MeasureJob
- * @typedef {CloneJob | ChownJob | ClearJob | RemoveJob | SyncJob | MeasureJob} TreeJob
+ * @typedef {{ kind: 'defragment', path: string, scratch: string, maxBytes: number }} DefragmentJob
+ * @typedef {CloneJob | ChownJob | ClearJob | RemoveJob | SyncJob | MeasureJob | DefragmentJob} TreeJob
  * @typedef {{ readonly files: number, readonly apparentBytes: number, readonly allocatedBytes: number }} TreeSize
+ * @typedef {{ readonly extents: number, readonly rewrittenBytes: number, readonly scatteredBytes: number }} Defragmentation
+ * @typedef {{ measure: TreeSize, defragment: Defragmentation } & { [kind in Exclude<TreeJob['kind'], 'measure' | 'defragment'>]: undefined }} TreeResults
  * @typedef {() => void} Checkpoint Throws when the job was cancelled; called for each file.
- * @typedef {import('./tree-directory.js').Entry} Entry
  */
 
 /**
  * @param {TreeJob} job
  * @param {Checkpoint} checkpoint
- * @returns {TreeSize | undefined}
+ * @returns {TreeSize | Defragmentation | undefined}
  */
 export function runTreeJob(job, checkpoint) {
   if (job.kind === 'measure') return measureTree(job, checkpoint);
+  if (job.kind === 'defragment') return defragmentTree(job, checkpoint);
   if (job.kind === 'clone') cloneTree(job, checkpoint);
   else if (job.kind === 'chown') chownTree(job, checkpoint);
-  else if (job.kind === 'clear') clearEntries(job.path, job.names);
+  else if (job.kind === 'clear') clearEntries(job, checkpoint);
   else if (job.kind === 'sync') syncTree(job, checkpoint);
-  else removeTree(job.path);
+  else removeTree(job, checkpoint);
   return undefined;
 }
 
@@ -43,7 +48,7 @@ export function runTreeJob(job, checkpoint) {
  */
 function chownTree({ path, owner }, checkpoint) {
   lchownSync(path, owner.uid, owner.gid);
-  walk(path, checkpoint, (directory, { name }) => {
+  walkTree(path, checkpoint, (directory, { name }) => {
     lchownSync(directory.at(name), owner.uid, owner.gid);
   });
 }
@@ -53,7 +58,7 @@ function chownTree({ path, owner }, checkpoint) {
  * @param {Checkpoint} checkpoint
  */
 function syncTree({ path }, checkpoint) {
-  walk(path, checkpoint, (directory, entry) => {
+  walkTree(path, checkpoint, (directory, entry) => {
     if (entry.isFile()) directory.withFile(entry.name, ({ fd }) => fsyncSync(fd));
     else if (entry.isDirectory()) directory.withDirectory(entry.name, (child) => child.sync());
   });
@@ -67,7 +72,7 @@ function syncTree({ path }, checkpoint) {
  */
 function measureTree({ path }, checkpoint) {
   const size = { files: 0, apparentBytes: 0, allocatedBytes: lstatSync(path).blocks * 512 };
-  walk(path, checkpoint, (directory, { name }) => {
+  walkTree(path, checkpoint, (directory, { name }) => {
     const stat = lstatSync(directory.at(name));
     size.allocatedBytes += stat.blocks * 512;
     if (!stat.isFile()) return;
@@ -75,28 +80,4 @@ function measureTree({ path }, checkpoint) {
     size.apparentBytes += stat.size;
   });
   return size;
-}
-
-/**
- * Visits everything under the top of a tree, a directory after what is in it. What vanishes or turns
- * into something else while it is looked at is left out: a running Postgres deletes files.
- *
- * @param {string} path
- * @param {Checkpoint} checkpoint
- * @param {(directory: TreeDirectory, entry: Entry) => void} visit
- */
-function walk(path, checkpoint, visit) {
-  /** @param {TreeDirectory} directory */
-  const visitEntries = (directory) => {
-    for (const entry of directory.entries()) {
-      checkpoint();
-      try {
-        if (entry.isDirectory()) directory.withDirectory(entry.name, visitEntries);
-        visit(directory, entry);
-      } catch (error) {
-        if (!hasChanged(error)) throw error;
-      }
-    }
-  };
-  TreeDirectory.with(path, visitEntries);
 }

@@ -1,22 +1,24 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { VolumeError } from '../volume-error.ts';
-import type { TreeJob, TreeSize } from './tree-jobs.js';
+import type { TreeJob, TreeResults } from './tree-jobs.js';
 
 // File system work scales badly over threads that touch one directory tree; more than this many
 // would only take cores away from Postgres.
 const maxWorkers = 4;
 const maxQueued = 4096;
 
+type TreeResult = TreeResults[TreeJob['kind']];
+
 interface Assignment {
   readonly job: TreeJob;
   readonly cancelled: SharedArrayBuffer;
-  resolve(result: TreeSize | undefined): void;
+  resolve(result: TreeResult): void;
   reject(error: Error): void;
 }
 
 type Reply =
-  | { readonly result: TreeSize | undefined }
+  | { readonly result: TreeResult }
   | { readonly failure: { readonly message: string; readonly code?: string } };
 
 /**
@@ -42,7 +44,10 @@ export class TreeWorkers implements AsyncDisposable {
    * @throws the system's error with its `code`; the signal's reason, after the job has stopped;
    * VolumeError `busy` when too many jobs wait, `closed` after disposal.
    */
-  async run(job: TreeJob, signal?: AbortSignal): Promise<TreeSize | undefined> {
+  async run<Job extends TreeJob>(
+    job: Job,
+    signal?: AbortSignal,
+  ): Promise<TreeResults[Job['kind']]> {
     signal?.throwIfAborted();
     if (this.#closed) throw new VolumeError('closed', 'the volume is closed');
     if (this.#queue.length >= maxQueued) {
@@ -52,10 +57,11 @@ export class TreeWorkers implements AsyncDisposable {
     const cancel = () => Atomics.store(new Int32Array(cancelled), 0, 1);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      return await new Promise((resolve, reject) => {
+      const result = await new Promise<TreeResult>((resolve, reject) => {
         this.#queue.push({ job, cancelled, resolve, reject });
         this.#assign();
       });
+      return result as TreeResults[Job['kind']];
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
