@@ -19,14 +19,16 @@ export class Turns {
   }
 }
 
-function unlessAborted(turn: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    if (signal.aborted) return abort();
+async function unlessAborted(turn: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
-    void turn.then(() => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    });
   });
+  try {
+    await Promise.race([turn, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
