@@ -1,4 +1,5 @@
-import { access, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { access, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, silentLogger } from '@pgfleet/kit';
@@ -142,6 +143,33 @@ describe.skipIf(!finding.works)(`a volume on an image${why}`, () => {
     });
     const { totalBytes, freeBytes } = await volume.usage();
     expect(freeBytes).toBeLessThan(totalBytes / 2);
+  });
+
+  it('returns what was deleted to the disk below, under load and whoever else asks for it', async () => {
+    await using test = await TestVolume.open({ driver: 'reflink' });
+    const { volume } = test;
+    const image = volumeLayout(test.directory.path).image('xfs');
+    const onDisk = async () => (await stat(image)).blocks * 512;
+    const content = randomBytes(2 ** 20);
+    await writeFile(join(await volume.create('a'), 'file'), content);
+    const deletedBytes = 64 * 2 ** 20;
+    await writeFile(join(await volume.create('filler'), 'file'), randomBytes(deletedBytes));
+    await volume.sync('filler');
+    const before = await onDisk();
+    await volume.remove('filler');
+    await volume.sync('a');
+
+    const trims = Promise.all([volume.trim(), volume.trim()]);
+    const names = Array.from({ length: 20 }, (_, index) => `b${index}`);
+    for (const name of names) {
+      await writeFile(join(await volume.clone('a', name), 'file'), content);
+      await volume.sync(name);
+    }
+    await trims;
+    expect(before - (await onDisk())).toBeGreaterThan(deletedBytes / 4);
+    for (const name of names) {
+      expect(content.equals(await readFile(join(volume.path(name), 'file')))).toBe(true);
+    }
   });
 
   it('names who keeps it busy, and is unmounted once they are gone', async () => {

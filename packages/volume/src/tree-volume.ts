@@ -3,8 +3,8 @@ import { chmod, chown, lstat, mkdir, readdir, rename, statfs } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
 import type { FileLock, Logger } from '@pgfleet/kit';
-import { runCommand, syncTimeoutMs } from './command.ts';
 import type { MountedImage } from './image/mounted-image.ts';
+import { trimImage } from './image/trim-image.ts';
 import { InFlight } from './in-flight.ts';
 import { rootLayout } from './layout.ts';
 import type { RootLayout } from './layout.ts';
@@ -22,9 +22,6 @@ import type {
   VolumeUsage,
 } from './volume.ts';
 import { namedFailure, VolumeError } from './volume-error.ts';
-
-// Freeing less than this at once is not worth a hole in the file below.
-const minTrimBytes = 1 << 20;
 
 export interface TreeVolumeParts {
   readonly root: string;
@@ -52,6 +49,7 @@ export class TreeVolume implements Volume {
   readonly #places: RootLayout;
   readonly #claimed = new Set<string>();
   readonly #inFlight = new InFlight();
+  #trim: Promise<void> | undefined;
   readonly #defragmentations = new Turns();
 
   private constructor(parts: TreeVolumeParts) {
@@ -198,11 +196,13 @@ export class TreeVolume implements Volume {
   }
 
   async trim(): Promise<void> {
-    if (!this.#parts.image) return;
-    const args = ['--minimum', String(minTrimBytes), this.root];
-    await this.#inFlight.run((signal) =>
-      runCommand('fstrim', args, { signal, timeoutMs: syncTimeoutMs }),
-    );
+    const { image } = this.#parts;
+    if (!image || image.returnsSpaceItself) return;
+    // Who asks while it is under way gets that one.
+    this.#trim ??= this.#inFlight
+      .run((signal) => trimImage(image, signal))
+      .finally(() => (this.#trim = undefined));
+    await this.#trim;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

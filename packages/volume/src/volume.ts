@@ -152,8 +152,9 @@ export interface Volume extends AsyncDisposable {
   defragment(tree: string, options: DefragmentOptions): Promise<Defragmentation>;
 
   /**
-   * Returns freed blocks of an image to the machine's disk. Cheap enough for every hour; does
-   * nothing for a volume without an image.
+   * Returns freed blocks of an XFS image to the machine's disk, in pieces small enough for commits
+   * to go on in between: cheap enough for every hour, at any load. Does nothing for a volume without
+   * an image, or on one with btrfs, which does this by itself a few minutes later.
    */
   trim(): Promise<void>;
 }

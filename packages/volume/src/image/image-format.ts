@@ -1,4 +1,7 @@
-/** The file systems that a volume puts on an image, with the tools and options they need. */
+/**
+ * The file systems that a volume puts on an image, with the tools and options they need. All are
+ * mounted with noatime: reads must not write.
+ */
 export const imageFormats = {
   xfs: {
     driver: 'reflink',
@@ -7,6 +10,10 @@ export const imageFormats = {
     package: 'xfsprogs',
     // mkfs.xfs refuses less.
     minBytes: 300 * 2 ** 20,
+    // No `discard`: to free the many small extents of a clone one by one would stall writers on the
+    // file below; `Volume.trim` returns them in bulk.
+    mountOptions: 'noatime',
+    returnsSpaceItself: false,
   },
   btrfs: {
     driver: 'btrfs',
@@ -15,14 +22,11 @@ export const imageFormats = {
     mkfs: ['mkfs.btrfs', '-q', '-m', 'single'],
     package: 'btrfs-progs',
     minBytes: 128 * 2 ** 20,
+    // Gathers what is freed and discards it slowly in the background; see btrfs(5).
+    mountOptions: 'noatime,discard=async',
+    returnsSpaceItself: true,
   },
 } as const;
 
 /** A file system that can stand on an image. */
 export type ImageFormat = keyof typeof imageFormats;
-
-/**
- * noatime: reads must not write. No `discard`: freeing the many small extents of a clone one by one
- * would stall writers on the file below; `Volume.trim` returns them in bulk instead.
- */
-export const imageMountOptions = 'noatime';

@@ -2,7 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { waitUntil, TimeoutError } from '@pgfleet/kit';
 import { runCommand } from '../command.ts';
 import { VolumeError } from '../volume-error.ts';
-import { imageMountOptions } from './image-format.ts';
+import { imageFormats } from './image-format.ts';
 import type { ImageFormat } from './image-format.ts';
 import { attachLoopDevice, detachLoopDevice, loopDevicesOf } from './loop-device.ts';
 import { findMount, mountHolders } from './mount-table.ts';
@@ -29,12 +29,15 @@ export interface MountOptions {
 export class MountedImage implements AsyncDisposable {
   readonly image: string;
   readonly mountPoint: string;
+  /** Whether freed blocks find their way to the disk below without being trimmed. */
+  readonly returnsSpaceItself: boolean;
 
   readonly #releaseTimeoutMs: number;
 
-  private constructor({ image, mountPoint, releaseTimeoutMs }: MountOptions) {
+  private constructor({ image, mountPoint, format, releaseTimeoutMs }: MountOptions) {
     this.image = image;
     this.mountPoint = mountPoint;
+    this.returnsSpaceItself = imageFormats[format].returnsSpaceItself;
     this.#releaseTimeoutMs = releaseTimeoutMs ?? defaultReleaseTimeoutMs;
   }
 
@@ -52,7 +55,14 @@ export class MountedImage implements AsyncDisposable {
     signal?.throwIfAborted();
     const device = await attachLoopDevice(image);
     try {
-      const args = ['-t', format, '-o', imageMountOptions, device, mounted.mountPoint];
+      const args = [
+        '-t',
+        format,
+        '-o',
+        imageFormats[format].mountOptions,
+        device,
+        mounted.mountPoint,
+      ];
       await runCommand('mount', args);
     } finally {
       await detachLoopDevice(device);
