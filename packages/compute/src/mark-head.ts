@@ -21,7 +21,11 @@ export async function markHead(connection: AdminConnection): Promise<Head> {
   const [head] = await connection.script<Omit<Head, 'endLsn'> & Record<string, unknown>>([
     `SELECT pg_current_wal_insert_lsn()::text AS lsn, ${rfc3339('clock_timestamp()')} AS at`,
   ]);
-  await connection.script(['SET LOCAL synchronous_commit = on', 'SELECT pg_current_xact_id()']);
+  await connection.script([
+    'SET LOCAL synchronous_commit = on',
+    // A transaction that wrote nothing but its commit record is not flushed, whatever is set.
+    `SELECT pg_logical_emit_message(true, 'pgfleet', '')`,
+  ]);
   const [end] = await connection.script<Pick<Head, 'endLsn'> & Record<string, unknown>>([
     'SELECT pg_current_wal_flush_lsn()::text AS "endLsn"',
   ]);
