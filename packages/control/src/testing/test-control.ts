@@ -31,6 +31,8 @@ export interface TestControlOptions {
   readonly hasHost?: boolean;
   /** Whether operations run. */
   readonly works?: boolean;
+  /** How often operations are looked for when nobody says that there is one; 50 when left out. */
+  readonly pollMs?: number;
 }
 
 /** A whole control in this process, on a database of its own, with a host in memory. */
@@ -45,13 +47,13 @@ export class TestControl implements AsyncDisposable {
 
   static async open(
     postgres: TestPostgres,
-    { hasHost = true, works = true }: TestControlOptions = {},
+    { hasHost = true, works = true, pollMs = 50 }: TestControlOptions = {},
   ): Promise<TestControl> {
     const database = await postgres.createDatabase();
     const directory = mkdtempSync(join(tmpdir(), 'pgfleet-control-'));
     const keyFile = join(directory, 'admin.key');
     await bootstrap({ db: database.db, keyFile, log: silentLogger() });
-    const control = new TestControl(database, { directory, keyFile, works });
+    const control = new TestControl(database, { directory, keyFile, works, pollMs });
     if (hasHost) await saveHost(database.db, control.host.report());
     await control.api.ready();
     return control;
@@ -59,7 +61,10 @@ export class TestControl implements AsyncDisposable {
 
   private constructor(
     database: TestDatabase,
-    options: { readonly directory: string; readonly keyFile: string; readonly works: boolean },
+    options: Required<Pick<TestControlOptions, 'works' | 'pollMs'>> & {
+      readonly directory: string;
+      readonly keyFile: string;
+    },
   ) {
     const log = silentLogger();
     const { db } = database;
@@ -67,7 +72,7 @@ export class TestControl implements AsyncDisposable {
     this.database = database;
     this.#directory = options.directory;
     this.adminKey = readFileSync(options.keyFile, 'utf8').trim();
-    this.worker = options.works ? this.openWorker() : undefined;
+    this.worker = options.works ? this.openWorker({ pollMs: options.pollMs }) : undefined;
     const worker = this.worker ?? noWorker;
     const secrets = new SecretBox(randomBytes(32));
     const connectHost = () => this.host.client();
@@ -79,13 +84,13 @@ export class TestControl implements AsyncDisposable {
     return this.database.db;
   }
 
-  openWorker(leaseSeconds = 6): OperationWorker {
+  openWorker({ leaseSeconds = 6, pollMs = 50 } = {}): OperationWorker {
     return OperationWorker.open({
       db: this.database.db,
       actions,
       connectHost: () => this.host.client(),
       log: silentLogger(),
-      pollMs: 50,
+      pollMs,
       leaseSeconds,
     });
   }
