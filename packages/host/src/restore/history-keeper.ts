@@ -3,6 +3,7 @@ import type { TimelineId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import { parseLsn } from '../history/wal-segment.ts';
+import type { PointRecord } from '../history/history-record.ts';
 import { isPointDue, isRestPointDue, planRetention } from '../history/retention.ts';
 import { parseSegmentName } from '../history/wal-segment.ts';
 import { inParallel } from '../in-parallel.ts';
@@ -97,7 +98,21 @@ export class HistoryKeeper {
     });
     if (isDue) await captureRunningPoint(this.#parts, run, this.#closing.signal);
     if (isDue || sight.hasFinished) await this.#collect(timelineId, () => oldestSlotLsn(run));
-    if (isDue) await this.#letGo(timelineId);
+    if (!isDue) return;
+    await this.#letGo(timelineId);
+    await this.#defragment(timelineId, last);
+  }
+
+  // Clones come from the newest point, and take as long as it is scattered. Putting it together
+  // writes no more than the tenant did since the last one.
+  async #defragment(timelineId: TimelineId, before: PointRecord | undefined): Promise<void> {
+    const { histories, volume } = this.#parts;
+    const newest = (await histories.get(timelineId)).points.at(-1);
+    if (volume.driver !== 'reflink' || !before || !newest || newest === before) return;
+    const maxBytes = Number(parseLsn(newest.redoLsn) - parseLsn(before.redoLsn));
+    const { signal } = this.#closing;
+    const done = await volume.defragment(newest.tree, { maxBytes, signal });
+    this.#parts.log.debug({ timeline_id: timelineId, ...done }, 'point of history put together');
   }
 
   async #see(timelineId: TimelineId): Promise<WalSight | undefined> {
