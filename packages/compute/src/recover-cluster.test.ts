@@ -29,6 +29,15 @@ test('a recovery to an LSN has what was committed before it and nothing after', 
   expect(await source.rowsAt({ kind: 'lsn', lsn: head.lsn })).toEqual(['before']);
 });
 
+test('the mark of a head is on disk, with all before it, when it is returned', async () => {
+  await using source = await startSource({ wal_writer_delay: '10s', synchronous_commit: 'off' });
+  for (let i = 0; i < 5; i++) {
+    await source.insert('not waited for');
+    const { lsn, endLsn } = await source.mark();
+    expect(BigInt(`0x${endLsn.slice(2)}`)).toBeGreaterThan(BigInt(`0x${lsn.slice(2)}`));
+  }
+});
+
 test('a recovery to a time has what was committed until then and nothing after', async () => {
   await using source = await startSource();
   await source.insert('one');

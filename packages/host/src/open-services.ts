@@ -1,5 +1,5 @@
 import { createControlClient } from '@pgfleet/contract';
-import type { HostInfo } from '@pgfleet/contract';
+import type { HostInfo, TimelineId, TimelineStatus } from '@pgfleet/contract';
 import { RpcClient } from '@pgfleet/kit';
 import type { Shutdown } from '@pgfleet/kit';
 import type { HostServices } from './api/routes.ts';
@@ -16,6 +16,7 @@ import { Past } from './restore/past.ts';
 import { TimeTravel } from './restore/time-travel.ts';
 import { Reporter } from './report/reporter.ts';
 import { RecordStore } from './storage/record-store.ts';
+import type { Timelines } from './timelines/timelines.ts';
 
 // Less than the contract's client waits, so that callers get a reason instead of a silence.
 const START_TIMEOUT_MS = 55_000;
@@ -63,6 +64,11 @@ export function openServices(ground: Ground): OpenServices {
     tick({ endpoints, proxies, reporter, shutdown });
     keepHistory({ ground, keeper, endpoints, reporter, shutdown });
     const limitMs = SUSPEND_ALL_LIMIT_MS;
+    shutdown.add({
+      name: 'views of the past',
+      limitMs,
+      run: () => timeTravel[Symbol.asyncDispose](),
+    });
     shutdown.add({ name: 'computes', limitMs, run: () => endpoints.close() });
   };
   return { timelines, endpoints, proxies, arrivals, past, timeTravel, info, run };
@@ -125,8 +131,7 @@ function openReporter(
     hostId,
     control: createControlClient(rpc),
     describe: () => ({ address, info: info() }),
-    measure: async (timelineId) =>
-      timelines.isReady(timelineId) ? past.status(timelineId) : undefined,
+    measure: (timelineId) => measure(timelineId, { timelines, past }),
     status: (endpointId) => endpoints.find(endpointId)?.status(),
     log,
   });
@@ -140,6 +145,22 @@ function openReporter(
     },
   });
   return reporter;
+}
+
+// Control does not know of the timelines that show the past of others.
+async function measure(
+  timelineId: TimelineId,
+  { timelines, past }: { readonly timelines: Timelines; readonly past: Past },
+): Promise<TimelineStatus | undefined> {
+  const isMeasured = () =>
+    timelines.isReady(timelineId) && timelines.ready(timelineId).ephemeral !== true;
+  if (!isMeasured()) return undefined;
+  try {
+    return await past.status(timelineId);
+  } catch (error) {
+    if (isMeasured()) throw error;
+    return undefined;
+  }
 }
 
 interface HistoryKeeping {

@@ -4,10 +4,12 @@ import type {
   EndpointStatus,
   HostId,
   HostReport,
+  TimelineId,
 } from '@pgfleet/contract';
 import { silentLogger, waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { Reporter } from './reporter.ts';
+import type { ReporterOptions } from './reporter.ts';
 
 const first = 'ep-first' as EndpointId;
 const second = 'ep-second' as EndpointId;
@@ -36,6 +38,18 @@ test('what changes while control is down is reported once it is back, as it then
   expect(control.reported()).toEqual([first, second]);
 });
 
+test('a timeline that cannot be measured keeps nothing else from being reported', async () => {
+  const control = new Control();
+  const measure = () => Promise.reject(new Error('no such directory'));
+  await using reporter = openReporter(control, measure);
+  reporter.grown('tl-gone' as TimelineId);
+  reporter.changed(first);
+  await control.until(() => control.reported().length === 1);
+  reporter.changed(second);
+  await control.until(() => control.reported().length === 2);
+  expect(control.reported()).toEqual([first, second]);
+});
+
 test('a last report is sent at the end', async () => {
   const control = new Control();
   const reporter = openReporter(control);
@@ -45,11 +59,14 @@ test('a last report is sent at the end', async () => {
   expect(control.reported()).toEqual([second]);
 });
 
-function openReporter(control: Control): Reporter {
+function openReporter(
+  control: Control,
+  measure: ReporterOptions['measure'] = async () => undefined,
+): Reporter {
   return new Reporter({
     hostId: 'host-test' as HostId,
     control,
-    measure: async () => undefined,
+    measure,
     describe: () => ({ address: 'unix:/nowhere' }) as Omit<HostReport, 'endpoints'>,
     status: (endpointId) => ({ endpointId }) as EndpointStatus,
     log: silentLogger(),

@@ -82,10 +82,10 @@ export class Reporter implements AsyncDisposable {
 
   /** Resolves `false` when there is more to report at once. */
   async #report(): Promise<boolean> {
-    const { hostId, control, describe, status, measure } = this.#options;
+    const { hostId, control, describe, status } = this.#options;
     const grown = [...this.#grown].slice(0, this.#closing.signal.aborted ? 0 : MAX_TIMELINES);
     for (const timelineId of grown) this.#grown.delete(timelineId);
-    const measured = await Promise.all(grown.map(measure));
+    const measured = await Promise.all(grown.map((timelineId) => this.#measure(timelineId)));
     const timelines = measured.filter((known) => known !== undefined);
     const batch = [...this.#dirty].slice(0, MAX_ENDPOINTS);
     for (const endpointId of batch) this.#dirty.delete(endpointId);
@@ -103,6 +103,16 @@ export class Reporter implements AsyncDisposable {
       for (const timelineId of grown) this.#grown.add(timelineId);
       this.#noteFailure(error);
       return true;
+    }
+  }
+
+  // A size that cannot be told keeps nothing else from being reported.
+  async #measure(timelineId: TimelineId): Promise<TimelineStatus | undefined> {
+    try {
+      return await this.#options.measure(timelineId);
+    } catch (error) {
+      this.#options.log.warn({ err: error, timeline_id: timelineId }, 'timeline was not measured');
+      return undefined;
     }
   }
 

@@ -23,7 +23,7 @@ interface WalSight {
 }
 
 /**
- * Keeps the past of timelines: takes points of history when enough was written, moves finished WAL
+ * Keeps the past of timelines, but for those that only show the past of others: takes points of history when enough was written, moves finished WAL
  * out of the way of Postgres, and lets go of what nobody can ask for any more.
  *
  * Runs beside computes and never in the way of one: a launch interrupts it.
@@ -67,12 +67,17 @@ export class HistoryKeeper {
 
   async #once(timelineId: TimelineId, work: () => Promise<void>): Promise<void> {
     await this.#busy.get(timelineId);
-    if (this.#closing.signal.aborted || !this.#parts.timelines.isReady(timelineId)) return;
+    if (this.#closing.signal.aborted || !this.#hasHistory(timelineId)) return;
     const running = work()
       .catch((error: unknown) => this.#report(error, timelineId))
       .finally(() => this.#busy.delete(timelineId));
     this.#busy.set(timelineId, running);
     await running;
+  }
+
+  #hasHistory(timelineId: TimelineId): boolean {
+    const { timelines } = this.#parts;
+    return timelines.isReady(timelineId) && timelines.ready(timelineId).ephemeral !== true;
   }
 
   #report(error: unknown, timelineId: TimelineId): void {

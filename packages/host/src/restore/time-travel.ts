@@ -22,12 +22,13 @@ const NAME_DIGITS = 20;
  * Shows branches as they were: a read-only endpoint on a copy of its own for each point, endpoint
  * and role, made for the first client and deleted when the last has been gone for a minute.
  */
-export class TimeTravel {
+export class TimeTravel implements AsyncDisposable {
   readonly #parts: CopyParts;
   readonly #endpoints: Endpoints;
   readonly #queue = new KeyedQueue();
   /** By the endpoint whose past it is. */
   readonly #shown = new Map<EndpointId, EndpointId>();
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(parts: CopyParts, endpoints: Endpoints) {
     this.#parts = parts;
@@ -57,11 +58,18 @@ export class TimeTravel {
   /** Takes away an endpoint of the past that has gone to rest. */
   rested(endpointId: EndpointId): void {
     if (!isEphemeral(endpointId)) return;
-    this.#queue
+    const removal = this.#queue
       .run(endpointId, () => this.#remove(endpointId))
       .catch((error: unknown) => {
         this.#parts.log.warn({ err: error, endpoint_id: endpointId }, 'a view of the past stays');
-      });
+      })
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** Waits for what is being taken away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#removals);
   }
 
   /** Forgets the endpoints that an earlier process showed; their timelines are gone already. */

@@ -1,0 +1,337 @@
+import type {
+  Branch,
+  BranchOperations,
+  CreatedBranch,
+  CreatedProject,
+  CreatedSnapshot,
+  Endpoint,
+  RestoredSnapshot,
+  SchemaComparison,
+} from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
+import { connectClient, hasPsql, psql, startPlatform } from '@pgfleet/testkit';
+import type { ApiResponse, Platform } from '@pgfleet/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NeonCommand } from './neon-command.ts';
+
+let platform: Platform;
+let neon: NeonCommand;
+beforeAll(async () => {
+  platform = await startPlatform();
+  neon = new NeonCommand(platform);
+});
+afterAll(async () => {
+  neon[Symbol.dispose]();
+  await platform[Symbol.asyncDispose]();
+});
+
+/** A project of a user, its default branch and what is done to it. */
+class Tenant {
+  readonly uri: string;
+  readonly branch: Branch;
+  readonly endpoint: Endpoint;
+  readonly #created: CreatedProject;
+
+  private constructor(created: CreatedProject) {
+    this.#created = created;
+    this.uri = created.connection_uris[0]!.connection_uri;
+    this.branch = created.branch;
+    this.endpoint = created.endpoints[0]!;
+  }
+
+  /** With a table `notes` that holds one row, `one`. */
+  static async open(project: object = {}): Promise<Tenant> {
+    const tenant = new Tenant(await platform.createProject(project));
+    await sql(tenant.uri, `create table notes (text text); insert into notes values ('one')`);
+    await tenant.settle();
+    return tenant;
+  }
+
+  get id(): string {
+    return this.#created.project.id;
+  }
+
+  async settle(): Promise<void> {
+    const operations = await platform.settle(this.id);
+    const failed = operations.filter(({ status }) => status !== 'finished');
+    if (failed.length > 0) throw new Error(`${JSON.stringify(failed)}\n${platform.describe()}`);
+  }
+
+  call<Body>(method: string, path: string, body?: object): Promise<ApiResponse<Body>> {
+    return platform.api<Body>(method, `/projects/${this.id}${path}`, body);
+  }
+
+  /** Makes a call that has to succeed and waits for its operations. */
+  async do<Body>(method: string, path: string, body?: object): Promise<Body> {
+    const response = await this.call<Body>(method, path, body);
+    if (response.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(response)}`);
+    await this.settle();
+    return response.body;
+  }
+
+  createBranch(branch: object = {}, endpoints: readonly object[] = [{ type: 'read_write' }]) {
+    return this.do<CreatedBranch>('POST', '/branches', { branch, endpoints });
+  }
+
+  async branches(): Promise<readonly Branch[]> {
+    const { body } = await this.call<{ branches: readonly Branch[] }>('GET', '/branches');
+    return body.branches;
+  }
+
+  async suspend(): Promise<void> {
+    await this.do('POST', `/endpoints/${this.endpoint.id}/suspend`);
+  }
+}
+
+async function sql(uri: string, text: string): Promise<unknown[]> {
+  await using client = await connectClient(uri);
+  const { rows } = await client.query<{ value: unknown }>(text);
+  return Array.isArray(rows) ? rows.map(({ value }) => value) : [];
+}
+
+const notes = (uri: string) => sql(uri, 'select text as value from notes order by 1');
+const add = (uri: string, note: string) => sql(uri, `insert into notes values ('${note}')`);
+const uriOf = (created: CreatedBranch) => created.connection_uris![0]!.connection_uri;
+const passwordOf = (uri: string) => new URL(uri).password;
+
+/** A moment behind all that was committed and before what follows, in whole milliseconds. */
+async function moment(uri: string): Promise<string> {
+  const [value] = await sql(
+    uri,
+    `select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as value
+      from pg_sleep(0.002)`,
+  );
+  return String(value);
+}
+
+async function lsnOf(uri: string): Promise<string> {
+  return String((await sql(uri, 'select pg_current_wal_insert_lsn()::text as value'))[0]);
+}
+
+test('a branch of a running parent is served at its URI, with the rows and the password', async () => {
+  const tenant = await Tenant.open();
+  const child = await tenant.createBranch({ name: 'child' });
+  expect(await notes(uriOf(child))).toEqual(['one']);
+  expect(passwordOf(uriOf(child))).toBe(passwordOf(tenant.uri));
+  await add(uriOf(child), 'two');
+  expect(await notes(tenant.uri)).toEqual(['one']);
+  const grandchild = await tenant.createBranch({ parent_id: child.branch.id });
+  expect(await notes(uriOf(grandchild))).toEqual(['one', 'two']);
+  expect(grandchild.branch.parent_id).toBe(child.branch.id);
+});
+
+test('a sleeping parent sleeps on while it is branched', async () => {
+  const tenant = await Tenant.open();
+  await tenant.suspend();
+  const child = await tenant.createBranch();
+  expect(await notes(uriOf(child))).toEqual(['one']);
+  const { body } = await tenant.call<{ endpoint: Endpoint }>(
+    'GET',
+    `/endpoints/${tenant.endpoint.id}`,
+  );
+  expect(body.endpoint.current_state).toBe('idle');
+  expect(await notes(tenant.uri)).toEqual(['one']);
+});
+
+test('a branch shows its parent as it was at a time and at an LSN', async () => {
+  const tenant = await Tenant.open();
+  const [at, lsn] = [await moment(tenant.uri), await lsnOf(tenant.uri)];
+  await add(tenant.uri, 'two');
+  const byTime = await tenant.createBranch({ parent_timestamp: at });
+  const byLsn = await tenant.createBranch({ parent_lsn: lsn });
+  expect(await notes(uriOf(byTime))).toEqual(['one']);
+  expect(await notes(uriOf(byLsn))).toEqual(['one']);
+  expect(await notes(tenant.uri)).toEqual(['one', 'two']);
+});
+
+test('a restored branch keeps endpoint, host and password; what it was is kept as its parent', async () => {
+  const tenant = await Tenant.open();
+  const at = await moment(tenant.uri);
+  await add(tenant.uri, 'mistake');
+  const { branch } = await tenant.do<BranchOperations>(
+    'POST',
+    `/branches/${tenant.branch.id}/restore`,
+    {
+      source_branch_id: tenant.branch.id,
+      source_timestamp: at,
+      preserve_under_name: 'before',
+    },
+  );
+  expect(branch.id).toBe(tenant.branch.id);
+  expect(await notes(tenant.uri)).toEqual(['one']);
+  await add(tenant.uri, 'two');
+  const before = (await tenant.branches()).find(({ name }) => name === 'before')!;
+  const restored = (await tenant.branches()).find(({ id }) => id === tenant.branch.id)!;
+  expect(restored).toMatchObject({ name: 'main', parent_id: before.id });
+  const opened = await tenant.do<{ endpoint: Endpoint }>('POST', '/endpoints', {
+    endpoint: { branch_id: before.id, type: 'read_write' },
+  });
+  const { body } = await tenant.call<{ uri: string }>(
+    'GET',
+    `/connection_uri?branch_id=${before.id}&endpoint_id=${opened.endpoint.id}&database_name=neondb&role_name=neondb_owner`,
+  );
+  expect(await notes(body.uri)).toEqual(['mistake', 'one']);
+  expect(passwordOf(body.uri)).toBe(passwordOf(tenant.uri));
+});
+
+test('points outside of the window are refused and change nothing', async () => {
+  const tenant = await Tenant.open();
+  const before = await tenant.branches();
+  const restore = (point: object) =>
+    tenant.call<{ message: string }>('POST', `/branches/${tenant.branch.id}/restore`, {
+      source_branch_id: tenant.branch.id,
+      preserve_under_name: 'before',
+      ...point,
+    });
+  for (const point of [
+    { source_timestamp: new Date(Date.now() + 3_600_000).toISOString() },
+    { source_timestamp: new Date(Date.now() - 3_600_000).toISOString() },
+    { source_lsn: 'F/FFFFFF00' },
+    { source_lsn: '0/1' },
+  ]) {
+    // oxlint-disable-next-line no-await-in-loop -- Changes of one branch exclude each other.
+    const { status, body } = await restore(point);
+    expect({ point, status, body }).toMatchObject({ status: 400 });
+    expect(body.message).toContain('point in time is not available');
+  }
+  expect(await tenant.branches()).toEqual(before);
+  expect(await notes(tenant.uri)).toEqual(['one']);
+});
+
+test('a branch without data has the tables of its parent and no row', async () => {
+  const tenant = await Tenant.open();
+  const child = await tenant.createBranch({ init_source: 'schema-only' });
+  expect(await notes(uriOf(child))).toEqual([]);
+  await add(uriOf(child), 'two');
+  expect(await notes(tenant.uri)).toEqual(['one']);
+  expect(child.branch).toMatchObject({ init_source: 'schema-only' });
+});
+
+test('a child of a protected branch has a password of its own', async () => {
+  const tenant = await Tenant.open();
+  await tenant.do('PATCH', `/branches/${tenant.branch.id}`, { branch: { protected: true } });
+  const child = await tenant.createBranch();
+  expect(passwordOf(uriOf(child))).not.toBe(passwordOf(tenant.uri));
+  expect(await notes(uriOf(child))).toEqual(['one']);
+  const mixed = new URL(uriOf(child));
+  mixed.password = passwordOf(tenant.uri);
+  await expect(connectClient(mixed.href)).rejects.toMatchObject({ code: '28P01' });
+  expect(await notes(tenant.uri)).toEqual(['one']);
+});
+
+test('a deleted branch is recovered with its endpoint; an expired one is deleted', async () => {
+  const tenant = await Tenant.open();
+  const child = await tenant.createBranch();
+  const path = `/branches/${child.branch.id}`;
+  await add(uriOf(child), 'two');
+  await tenant.do('DELETE', path);
+  await expect(connectClient(uriOf(child))).rejects.toThrow();
+  expect(await tenant.call('GET', path)).toMatchObject({ status: 404 });
+  await tenant.do('POST', `${path}/recover`);
+  expect(await notes(uriOf(child))).toEqual(['one', 'two']);
+  await tenant.do('PATCH', path, {
+    branch: { expires_at: new Date(Date.now() + 2_000).toISOString() },
+  });
+  await waitUntil(async () => (await tenant.call('GET', path)).status === 404, {
+    what: 'the branch to expire',
+    timeoutMs: 60_000,
+  });
+  await tenant.settle();
+});
+
+test('a snapshot becomes a branch of its own, or takes the place of its source', async () => {
+  const tenant = await Tenant.open();
+  const { snapshot } = await tenant.do<CreatedSnapshot>(
+    'POST',
+    `/branches/${tenant.branch.id}/snapshot?name=gold`,
+  );
+  await add(tenant.uri, 'two');
+  const beside = await tenant.do<RestoredSnapshot>('POST', `/snapshots/${snapshot.id}/restore`, {
+    name: 'look',
+  });
+  const child = await tenant.createBranch({ parent_id: beside.branch.id });
+  expect(await notes(uriOf(child))).toEqual(['one']);
+  const inPlace = await tenant.do<RestoredSnapshot>('POST', `/snapshots/${snapshot.id}/restore`, {
+    target_branch_id: tenant.branch.id,
+    finalize_restore: true,
+  });
+  expect(inPlace.branch).toMatchObject({ name: 'main', default: true });
+  expect(inPlace.endpoints).toMatchObject([{ id: tenant.endpoint.id }]);
+  expect(await notes(tenant.uri)).toEqual(['one']);
+  await add(tenant.uri, 'three');
+  expect(await notes(tenant.uri)).toEqual(['one', 'three']);
+});
+
+test('schemas are compared between branches and over time', async () => {
+  const tenant = await Tenant.open();
+  const child = await tenant.createBranch({ name: 'child' });
+  const at = await moment(uriOf(child));
+  await sql(uriOf(child), 'alter table notes add column author text');
+  const compare = `/branches/${child.branch.id}/compare_schema?db_name=neondb`;
+  const { diff } = await tenant.do<SchemaComparison>('GET', compare);
+  expect(diff).toMatch(/^\+\s+author text$/m);
+  const past = `${compare}&timestamp=${encodeURIComponent(at)}`;
+  expect(await tenant.do<SchemaComparison>('GET', past)).toEqual({ diff: '' });
+  const place = ['--project-id', tenant.id, '--db', 'neondb'];
+  const printed = await neon.run('branches', 'schema-diff', 'main', 'child', ...place);
+  expect(printed).toContain('author text');
+});
+
+test('the neon command leads a branch through its life', async () => {
+  const tenant = await Tenant.open();
+  const branches = <Printed>(...args: readonly string[]) =>
+    neon.json<Printed>('branches', ...args, '--project-id', tenant.id);
+  const made = await branches<CreatedBranch>('create', '--name', 'dev');
+  await tenant.settle();
+  const listed = await branches<readonly Branch[]>('list');
+  expect(listed.map(({ name }) => name).toSorted()).toEqual(['dev', 'main']);
+  const uri = await neon.run('connection-string', 'dev', '--project-id', tenant.id);
+  const local = new URL(made.connection_uris![0]!.connection_uri);
+  expect(passwordOf(uri)).toBe(local.password);
+  await add(local.href, 'two');
+
+  await branches('rename', 'dev', 'work');
+  const tomorrow = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`;
+  await branches('set-expiration', 'work', '--expires-at', tomorrow);
+  expect(await branches('get', 'work')).toMatchObject({ expires_at: tomorrow });
+  await branches('set-expiration', 'work');
+  await branches('set-default', 'work');
+  expect(await branches('get', 'work')).toMatchObject({ name: 'work', default: true });
+  await branches('set-default', 'main');
+
+  await branches('reset', 'work', '--parent', '--preserve-under-name', 'old-work');
+  await tenant.settle();
+  expect(await notes(local.href)).toEqual(['one']);
+  const at = await moment(local.href);
+  await add(local.href, 'three');
+  await branches('restore', 'work', `^self@${at}`, '--preserve-under-name', 'older-work');
+  await tenant.settle();
+  expect(await notes(local.href)).toEqual(['one']);
+  await branches('restore', 'work', 'old-work', '--preserve-under-name', 'oldest-work');
+  await tenant.settle();
+  expect(await notes(local.href)).toEqual(['one', 'two']);
+  await branches('delete', 'work');
+  await tenant.settle();
+  const left = await branches<readonly Branch[]>('list');
+  expect(left.map(({ name }) => name)).not.toContain('work');
+});
+
+test.skipIf(!hasPsql)(
+  'what neon connection-string prints of the past is shown by psql',
+  async () => {
+    const tenant = await Tenant.open();
+    const [at, lsn] = [await moment(tenant.uri), await lsnOf(tenant.uri)];
+    await add(tenant.uri, 'two');
+    const address = { PGHOSTADDR: '127.0.0.1', PGPORT: String(platform.pgPort) };
+    for (const point of [at, lsn]) {
+      // oxlint-disable-next-line no-await-in-loop -- One machine.
+      const uri = await neon.run('connection-string', `main@${point}`, '--project-id', tenant.id);
+      // oxlint-disable-next-line no-await-in-loop -- One machine.
+      expect(await psql(uri, 'select text from notes', address)).toMatchObject({ stdout: 'one' });
+      // oxlint-disable-next-line no-await-in-loop -- One machine.
+      const { stderr } = await psql(uri, `insert into notes values ('three')`, address);
+      expect(stderr).toContain('read-only transaction');
+    }
+    expect(await notes(tenant.uri)).toEqual(['one', 'two']);
+  },
+);

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Platform } from '@pgfleet/testkit';
+
+const run = promisify(execFile);
+const command = join(import.meta.dirname, '../../node_modules/neon/dist/cli.js');
+
+/** Neon's own command, in a home directory of its own, that talks to one platform. */
+export class NeonCommand implements Disposable {
+  readonly #home = mkdtempSync(join(tmpdir(), 'pgfleet-neon-'));
+  readonly #platform: Platform;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Runs the command and returns what it printed; rejects when it fails. */
+  async run(...args: readonly string[]): Promise<string> {
+    const { stdout } = await run(
+      process.execPath,
+      [command, ...args, '--no-analytics', '--config-dir', join(this.#home, 'config')],
+      {
+        cwd: this.#home,
+        timeout: 60_000,
+        env: {
+          PATH: process.env['PATH'],
+          HOME: this.#home,
+          CI: '1',
+          NEON_API_HOST: `${this.#platform.apiUrl}/api/v2`,
+          NEON_API_KEY: this.#platform.adminKey,
+        },
+      },
+    );
+    return stdout.trim();
+  }
+
+  /** Runs the command and reads the JSON that it prints. */
+  async json<Printed>(...args: readonly string[]): Promise<Printed> {
+    return JSON.parse(await this.run(...args, '--output', 'json')) as Printed;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#home, { recursive: true });
+  }
+}
