@@ -8,7 +8,9 @@ import { runTreeJob } from './tree-jobs.js';
 const port = parentPort;
 if (!port) throw new Error('tree-worker.js runs only as a worker thread');
 
-port.on('message', (/** @type {Assignment} */ { job, cancelled }) => {
+port.on('message', (/** @type {Assignment | 'leave'} */ order) => {
+  if (order === 'leave') return port.close();
+  const { job, cancelled } = order;
   const flag = new Int32Array(cancelled);
   const checkpoint = () => {
     if (Atomics.load(flag, 0) !== 0) throw new Error('cancelled');

@@ -74,7 +74,7 @@ export class TreeWorkers implements AsyncDisposable {
     this.#closed = true;
     const closed = new VolumeError('closed', 'the volume was closed');
     for (const waiting of this.#queue.splice(0)) waiting.reject(closed);
-    await Promise.all([...this.#assigned.keys()].map((worker) => worker.terminate()));
+    await Promise.all([...this.#assigned.keys()].map(leave));
   }
 
   #assign(): void {
@@ -124,6 +124,16 @@ export class TreeWorkers implements AsyncDisposable {
     assignment?.reject(error);
     if (!this.#closed) this.#assign();
   }
+}
+
+// Not by `terminate`: what it interrupts may be koffi, which then takes the whole process with it.
+async function leave(worker: Worker): Promise<void> {
+  worker.ref();
+  const left = new Promise((resolve) => {
+    worker.once('exit', resolve);
+  });
+  worker.postMessage('leave', []);
+  await left;
 }
 
 function systemError({ message, code }: { readonly message: string; readonly code?: string }) {
