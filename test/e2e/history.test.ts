@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type {
   Branch,
   BranchOperations,
+  BranchSchemaResponse,
   CreatedBranch,
   CreatedProject,
   CreatedSnapshot,
@@ -13,6 +17,8 @@ import { connectClient, hasPsql, psql, startPlatform } from '@pgfleet/testkit';
 import type { ApiResponse, Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NeonCommand } from './neon-command.ts';
+
+const run = promisify(execFile);
 
 let platform: Platform;
 let neon: NeonCommand;
@@ -106,6 +112,14 @@ async function moment(uri: string): Promise<string> {
 
 async function lsnOf(uri: string): Promise<string> {
   return String((await sql(uri, 'select pg_current_wal_insert_lsn()::text as value'))[0]);
+}
+
+/** Paths of all that hosts keep of timelines: their data, points of history and records. */
+async function dataOfTenants(): Promise<readonly string[]> {
+  const names = ['tl-*', 'pt-*', 'wal-*'].flatMap((name) => ['-o', '-name', name]);
+  const where = [join(platform.dataDir, 'hosts'), '-maxdepth', '5'];
+  const { stdout } = await run('find', [...where, '(', ...names.slice(1), ')', '-prune', '-print']);
+  return stdout.trim().split('\n');
 }
 
 test('a branch of a running parent is served at its URI, with the rows and the password', async () => {
@@ -272,6 +286,11 @@ test('schemas are compared between branches and over time', async () => {
   expect(diff).toMatch(/^\+\s+author text$/m);
   const past = `${compare}&timestamp=${encodeURIComponent(at)}`;
   expect(await tenant.do<SchemaComparison>('GET', past)).toEqual({ diff: '' });
+  const { sql: definitions } = await tenant.do<BranchSchemaResponse>(
+    'GET',
+    `/branches/${child.branch.id}/schema?db_name=neondb`,
+  );
+  expect(definitions).toContain('CREATE TABLE public.notes');
   const place = ['--project-id', tenant.id, '--db', 'neondb'];
   const printed = await neon.run('branches', 'schema-diff', 'main', 'child', ...place);
   expect(printed).toContain('author text');
@@ -314,6 +333,45 @@ test('the neon command leads a branch through its life', async () => {
   await tenant.settle();
   const left = await branches<readonly Branch[]>('list');
   expect(left.map(({ name }) => name)).not.toContain('work');
+});
+
+test('the neon command takes snapshots and restores them', async () => {
+  const tenant = await Tenant.open();
+  const snapshots = <Printed>(...args: readonly string[]) =>
+    neon.json<Printed>('snapshots', ...args, '--project-id', tenant.id);
+  await snapshots('create', '--branch', 'main', '--name', 'gold');
+  await tenant.settle();
+  await add(tenant.uri, 'two');
+  expect(await snapshots('list')).toMatchObject([{ name: 'gold' }]);
+  await snapshots('restore', 'gold', '--name', 'look', '--target-branch', 'main');
+  await tenant.settle();
+  expect(await notes(tenant.uri)).toEqual(['one', 'two']);
+  await snapshots('finalize', 'look', '--name', 'replaced');
+  await tenant.settle();
+  expect(await notes(tenant.uri)).toEqual(['one']);
+  const names = (await tenant.branches()).map(({ name }) => name);
+  expect(names.toSorted()).toEqual(['main', 'replaced']);
+  await snapshots('delete', 'gold');
+  await tenant.settle();
+  expect(await snapshots('list')).toEqual([]);
+  expect(await notes(tenant.uri)).toEqual(['one']);
+});
+
+test('a deleted project leaves no data of its branches, snapshots and history', async () => {
+  const before = await dataOfTenants();
+  const tenant = await Tenant.open();
+  const child = await tenant.createBranch();
+  await tenant.do('POST', `/branches/${tenant.branch.id}/snapshot?name=gold`);
+  await tenant.do('POST', `/branches/${tenant.branch.id}/restore`, {
+    source_branch_id: child.branch.id,
+    preserve_under_name: 'before',
+  });
+  expect((await dataOfTenants()).length).toBeGreaterThan(before.length);
+  expect((await platform.api('DELETE', `/projects/${tenant.id}`)).status).toBe(200);
+  await waitUntil(async () => (await dataOfTenants()).every((name) => before.includes(name)), {
+    what: 'the data of the project to be gone',
+    timeoutMs: 60_000,
+  });
 });
 
 test.skipIf(!hasPsql)(
