@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chownSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileLock } from '@pgfleet/kit';
+import { FileLock, waitUntil } from '@pgfleet/kit';
 import type { ComputeRecord } from './compute-record.ts';
 import { firstRowOfStartingServer } from './first-row.ts';
 
@@ -38,8 +38,7 @@ export interface BareStart {
  * it took from the start to the first row. It takes the timeline's lock, as everybody must.
  */
 export async function bareStartMs(timeline: TimelineAtRest, login: BareStart): Promise<number> {
-  using lock = FileLock.tryAcquire(timeline.lockPath);
-  if (!lock) throw new Error('the timeline is in use; suspend its endpoint first');
+  using _lock = await lockAtRest(timeline.lockPath);
   const { uid, gid } = statSync(timeline.dataDirectory);
   const socketDirectory = mkdtempSync(join(tmpdir(), 'pgfleet-bench-'));
   chownSync(socketDirectory, uid, gid);
@@ -61,4 +60,12 @@ export async function bareStartMs(timeline: TimelineAtRest, login: BareStart): P
   } finally {
     rmSync(socketDirectory, { recursive: true, force: true });
   }
+}
+
+/** Takes the lock of a timeline that was just suspended: its host may still be freezing it. */
+export function lockAtRest(path: string): Promise<FileLock> {
+  return waitUntil(() => FileLock.tryAcquire(path), {
+    what: 'the timeline to be at rest; suspend its endpoint first',
+    timeoutMs: 30_000,
+  });
 }

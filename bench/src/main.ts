@@ -1,37 +1,69 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { postgresPrograms, startPlatform } from '@pgfleet/testkit';
+import { branch } from './cases/branch.ts';
 import { connect } from './cases/connect.ts';
 import { provision } from './cases/provision.ts';
+import { restore } from './cases/restore.ts';
+import { snapshot } from './cases/snapshot.ts';
 import { wake } from './cases/wake.ts';
 import type { BenchContext } from './context.ts';
+import { parseSizes } from './data-size.ts';
+import type { DataSize } from './data-size.ts';
 import type { Row } from './row.ts';
 
-const benches: Readonly<Record<string, (context: BenchContext) => Promise<Row[]>>> = {
+type Bench = (context: BenchContext) => Promise<readonly Row[]> | AsyncIterable<Row>;
+
+const benches: Readonly<Record<string, Bench>> = {
   provision,
   wake,
   connect,
+  branch,
+  restore,
+  snapshot,
 };
 
 const DEFAULT_MAJOR = 17;
+
+interface Options {
+  readonly json?: boolean;
+  readonly runs: number;
+  readonly sizes: readonly DataSize[];
+  readonly ageSeconds: number;
+  readonly volume: string;
+}
 
 await new Command('bench')
   .description('Measures pgfleet beside its baseline, on a platform of its own.')
   .argument('<name>', `one of ${Object.keys(benches).join(', ')}`, parseName)
   .option('--json', 'one JSON object per line instead of a table')
-  .option('--runs <count>', 'samples per case', parseCount, 40)
-  .action(async (name: string, options: { readonly json?: boolean; readonly runs: number }) => {
-    const rows = await run(name, options.runs);
-    if (options.json) for (const row of rows) console.log(JSON.stringify(row));
-    else console.table(rows);
+  .option('--runs <count>', 'samples per case, fewer where time is over', parseCount, 40)
+  .option('--sizes <list>', 'of the databases, where it matters', sizes, sizes('10MB,1GB'))
+  .option('--age-seconds <count>', 'how far a restore goes back', parseCount, 60)
+  .addOption(
+    new Option('--volume <driver>', 'what the data lies on')
+      .choices(['auto', 'reflink', 'btrfs', 'copy'])
+      .default('auto'),
+  )
+  .action(async (name: string, options: Options) => {
+    const rows: Row[] = [];
+    for await (const row of run(name, options)) {
+      if (options.json) console.log(JSON.stringify(row));
+      rows.push(row);
+    }
+    if (!options.json) console.table(rows);
   })
   .parseAsync();
 
-async function run(name: string, runs: number): Promise<Row[]> {
+async function* run(name: string, { volume, ...options }: Options): AsyncGenerator<Row> {
   const bench = benches[name];
   if (!bench) throw new Error(`there is no benchmark ${name}`);
-  // The benchmark of a wake after a crash kills computes on purpose.
-  await using platform = await startPlatform({ expectedLogs: [/compute died/] });
-  return await bench({ platform, runs, postgresBin: await postgresPrograms(DEFAULT_MAJOR) });
+  await using platform = await startPlatform({
+    env: { PGFLEET_VOLUME: volume },
+    // The benchmark of a wake after a crash kills computes on purpose.
+    expectedLogs: [/compute died/],
+  });
+  const postgresBin = await postgresPrograms(DEFAULT_MAJOR);
+  yield* await bench({ platform, ...options, postgresBin });
 }
 
 function parseName(name: string): string {
@@ -43,4 +75,12 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count;
   throw new InvalidArgumentError('must be a whole number from 1 to 10000');
+}
+
+function sizes(text: string): readonly DataSize[] {
+  try {
+    return parseSizes(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }

@@ -4,9 +4,10 @@ import { readComputeRecord } from '../compute-record.ts';
 import type { BenchContext } from '../context.ts';
 import { firstRowMs } from '../first-row.ts';
 import { initialise, selectOnly } from '../pgbench.ts';
+import type { PgEnvironment } from '../pgbench.ts';
 import { percentile, round, toRow } from '../row.ts';
 import type { Row } from '../row.ts';
-import { createTenant, deleteTenant } from '../tenant.ts';
+import { createTenant, deleteTenant, proxyEnv, socketEnv } from '../tenant.ts';
 import type { Tenant } from '../tenant.ts';
 
 // As much as the machine has: the proxy is measured, not the limits of the compute.
@@ -18,7 +19,7 @@ const BASELINE = 'the same Postgres over its Unix socket';
 
 /** A direct connection through the proxy against the compute's own Unix socket. */
 export async function connect({ platform, runs }: BenchContext): Promise<Row[]> {
-  const tenant = await createTenant(platform, 'bench-connect', UNLIMITED_CU);
+  const tenant = await createTenant(platform, 'bench-connect', { cu: UNLIMITED_CU });
   try {
     await firstRowMs(tenant.config);
     const paths = { proxy: proxyEnv(tenant), socket: socketEnv(platform, tenant) };
@@ -33,8 +34,8 @@ export async function connect({ platform, runs }: BenchContext): Promise<Row[]> 
 }
 
 interface Paths {
-  readonly proxy: Readonly<Record<string, string>>;
-  readonly socket: Readonly<Record<string, string>>;
+  readonly proxy: PgEnvironment;
+  readonly socket: PgEnvironment;
 }
 
 // Both sides in turns, so that a noisy moment of the machine hits both.
@@ -92,28 +93,6 @@ async function newConnections({ platform, tenant, runs }: NewConnections): Promi
     baseline: BASELINE,
     baselineMs,
   });
-}
-
-function proxyEnv({ config, login }: Tenant): Record<string, string> {
-  return {
-    ...loginEnv(login),
-    PGHOST: String(config.host),
-    PGPORT: String(config.port),
-    PGSSLMODE: 'require',
-    ...(config.options ? { PGOPTIONS: config.options } : {}),
-  };
-}
-
-function socketEnv(platform: Platform, tenant: Tenant): Record<string, string> {
-  return {
-    ...loginEnv(tenant.login),
-    PGHOST: readComputeRecord(platform, tenant).socketDirectory,
-    PGPORT: '5432',
-  };
-}
-
-function loginEnv(login: Tenant['login']): Record<string, string> {
-  return { PGUSER: login.user, PGPASSWORD: login.password, PGDATABASE: login.database };
 }
 
 function median(samples: readonly number[]): number {
