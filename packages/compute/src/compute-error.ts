@@ -12,6 +12,8 @@ export type ComputeErrorCode =
   | 'admin_login_failed'
   /** A file of a data directory is torn, or is no file: it cannot be trusted. */
   | 'data_directory_damaged'
+  /** Replay met something that it cannot go on from, or the end of the WAL before its target. */
+  | 'recovery_failed'
   | 'pg_dump_missing'
   | 'schema_dump_failed'
   | 'schema_restore_failed';

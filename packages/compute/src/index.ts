@@ -20,6 +20,7 @@ export {
   readControlFile,
   wasCleanShutdown,
 } from './control-file.ts';
+export { crc32c } from './crc32c.ts';
 export { DataDirectory, type FileStat, type LentFile, type OwnerOption } from './data-directory.ts';
 export { detectSandbox, type DetectSandboxOptions } from './detect-sandbox.ts';
 export { dumpRoles, type RolesDump } from './dump-roles.ts';

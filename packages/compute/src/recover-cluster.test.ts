@@ -85,6 +85,20 @@ test('a copy has no slots of its source, and its subscriptions are off', async (
   expect(state).toEqual(['false without a slot']);
 });
 
+test('a recovery whose target is not in the WAL fails instead of stopping short', async () => {
+  await using source = await startSource();
+  await source.insert('one');
+  const { endLsn } = await source.mark();
+  const [high, low] = endLsn.split('/');
+  const beyond = `${high}/${(Number.parseInt(low!, 16) + 0x100000).toString(16)}`;
+  for (const target of [
+    { kind: 'lsn', lsn: beyond },
+    { kind: 'time', at: '2099-01-01T00:00:00Z' },
+  ] as const) {
+    await expect(source.rowsAt(target)).rejects.toMatchObject({ code: 'recovery_failed' });
+  }
+});
+
 /** A running cluster with an image of it and all its WAL. */
 async function startSource(settings: Readonly<Record<string, string>> = {}) {
   const place = await fixture.clone();

@@ -1,5 +1,6 @@
 import type { AdminConnection } from './admin-connection.ts';
 import { AdminConnection as Admin } from './admin-connection.ts';
+import { ComputeError } from './compute-error.ts';
 import type { ControlFile } from './control-file.ts';
 import { readControlFile } from './control-file.ts';
 import { DataDirectory } from './data-directory.ts';
@@ -34,6 +35,11 @@ export interface RecoveredCluster<T> {
 
 const PREPARED_TRANSACTIONS = 256;
 const START_TIMEOUT_MS = 600_000;
+// Severities are translated, SQLSTATEs are not: `%e` tells what ended a recovery.
+const LOG_LINE_PREFIX = '%m [%p] %e ';
+const LOGGED_STATE = /\[\d+\] ([0-9A-Z]{5}) /g;
+// Success, warnings, a lack of resources, and interventions say nothing about what was replayed.
+const PASSING_STATE = /^(00|01|53|57)/;
 const LITTER = ['postmaster.pid', 'postmaster.opts', 'standby.signal'];
 
 /**
@@ -44,7 +50,8 @@ const LITTER = ['postmaster.pid', 'postmaster.opts', 'standby.signal'];
  * Postgres comes out of this on a new timeline number. Nobody but `prepare` can connect meanwhile:
  * logical replication does not run, and slots of the source are gone.
  *
- * @throws whatever {@link startInstance} throws; a target that is not in the WAL is among it.
+ * @throws ComputeError `recovery_failed` when the image or the WAL does not lead to the target, which
+ * it will not the next time either; whatever else {@link startInstance} throws.
  */
 export async function recoverCluster<T>(
   options: RecoverClusterOptions<T>,
@@ -55,12 +62,24 @@ export async function recoverCluster<T>(
     timeoutMs: START_TIMEOUT_MS,
     ...options,
     settings: { ...options.settings, ...recoverySettings(options, limits) },
+  }).catch((error: unknown) => {
+    throw isDeadEnd(error) ? deadEnd(error) : error;
   });
   try {
     return await work(options);
   } finally {
     await instance.stop('fast');
   }
+}
+
+function isDeadEnd(error: unknown): error is ComputeError {
+  if (!(error instanceof ComputeError) || error.code !== 'instance_start_failed') return false;
+  const log = error.cause instanceof Error ? error.cause.message : '';
+  return [...log.matchAll(LOGGED_STATE)].some(([, state = '']) => !PASSING_STATE.test(state));
+}
+
+function deadEnd({ cause }: ComputeError): ComputeError {
+  return new ComputeError('recovery_failed', 'the recovery did not reach its target', { cause });
 }
 
 async function work<T>(options: RecoverClusterOptions<T>): Promise<RecoveredCluster<T>> {
@@ -111,6 +130,7 @@ function recoverySettings(
   const room = Math.max(asked, maxPreparedTransactions, PREPARED_TRANSACTIONS);
   return {
     ...targetSettings(target),
+    log_line_prefix: LOG_LINE_PREFIX,
     recovery_target_action: 'promote',
     recovery_target_timeline: 'current',
     // All WAL is in place; Postgres insists on a command all the same.
