@@ -5,6 +5,9 @@ import type { ErrorCode } from '@pgfleet/contract';
 import { hasErrorCode, TimeoutError } from '@pgfleet/kit';
 import { VolumeError } from '@pgfleet/volume';
 
+// SQLSTATE of class 53, insufficient resources.
+const POSTGRES_DISK_FULL = '53100';
+
 const computeCodes = {
   installation_missing: 'postgres_version_missing',
   installation_unusable: 'postgres_version_missing',
@@ -17,6 +20,7 @@ const computeCodes = {
   socket_path_too_long: 'compute_start_failed',
   admin_login_failed: 'compute_start_failed',
   data_directory_damaged: 'history_damaged',
+  recovery_failed: 'history_damaged',
   pg_dump_missing: 'pg_dump_missing',
   schema_dump_failed: 'internal',
   schema_restore_failed: 'internal',
@@ -37,6 +41,6 @@ function codeOf(error: unknown): ErrorCode | undefined {
 
 function isDiskFull(error: unknown): boolean {
   if (error instanceof VolumeError && error.code === 'no_space') return true;
-  if (hasErrorCode(error, 'ENOSPC', 'EDQUOT')) return true;
+  if (hasErrorCode(error, 'ENOSPC', 'EDQUOT', POSTGRES_DISK_FULL)) return true;
   return error instanceof Error && error.cause !== undefined && isDiskFull(error.cause);
 }

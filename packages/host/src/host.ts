@@ -33,12 +33,18 @@ export async function openHost(options: HostOptions, shutdown: Shutdown): Promis
   const { address, token, log } = options;
   const app = await serve({ address, token, services, log });
   shutdown.add({ name: 'api', limitMs: 5000, run: () => app.close() });
+  shutdown.add({ name: 'copies', limitMs: 10_000, run: () => stopCopies(ground) });
   log.info(services.info(), 'host serves');
   return {
     get info() {
       return services.info();
     },
   };
+}
+
+// Requests that wait for a copy end with it, so that the API can close.
+async function stopCopies({ timelines, claims }: Ground): Promise<void> {
+  await Promise.all([timelines.close(), claims.close()]);
 }
 
 // The first project of the default version should not have to wait for `initdb`. A host that cannot

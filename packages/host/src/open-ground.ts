@@ -12,6 +12,7 @@ import type { CopyParts } from './restore/copy-parts.ts';
 import { forgetHistory } from './restore/forget-history.ts';
 import { makeTree } from './restore/make-tree.ts';
 import { HostLayout } from './storage/host-layout.ts';
+import { Semaphore } from './storage/semaphore.ts';
 import { PostgresBuilds } from './timelines/postgres-builds.ts';
 import { SpareClones } from './timelines/spare-clones.ts';
 import { Templates } from './timelines/templates.ts';
@@ -29,6 +30,7 @@ export interface Ground extends CopyParts {
 
 const LOCK_WAIT_MS = 2000;
 const SPARE_CLONES = 4;
+const RECOVERIES_AT_ONCE = 2;
 
 /** Takes possession of the host's directory and opens what lies in it; starts nothing. */
 export async function openGround(options: HostOptions, shutdown: Shutdown): Promise<Ground> {
@@ -57,7 +59,8 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
     forgetHistory: (timelineId) => forgetHistory(copyParts, timelineId),
   });
   const walStores = new WalStores(volume);
-  const copyParts: CopyParts = { ...common, timelines, claims, histories, walStores };
+  const recoveries = new Semaphore(RECOVERIES_AT_ONCE);
+  const copyParts: CopyParts = { ...common, timelines, claims, histories, walStores, recoveries };
   return { options, ...copyParts, limitSupport: detectLimits(), templates, spares };
 }
 

@@ -115,12 +115,13 @@ export class Endpoints {
     });
   }
 
-  /** Stops what runs on a timeline that is being deleted. */
+  /** Stops what runs on a timeline that is being deleted, and whoever works on its files. */
   async stopOn(timelineId: TimelineId): Promise<void> {
     const affected = [...this.#endpoints.values()].filter(
       (endpoint) => endpoint.timelineId === timelineId,
     );
     await inParallel(affected, STOPS_AT_ONCE, (endpoint) => endpoint.destroy());
+    await this.#parts.claims.vacate(timelineId);
   }
 
   /** Tells a proxy how a role proves itself; waits for an endpoint that is still being made. */

@@ -5,6 +5,7 @@ import type { RecoveryTarget } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import { hasErrorCode, writeFileAtomic } from '@pgfleet/kit';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
+import { SharedQueue } from '../storage/shared-queue.ts';
 import type { HistoryRecord, PointRecord } from './history-record.ts';
 import { firstPointBeyond, nearestPoint } from './nearest-point.ts';
 import { parseLsn } from './wal-segment.ts';
@@ -23,6 +24,7 @@ export class Histories {
   readonly #options: HistoriesOptions;
   readonly #cache = new Map<TimelineId, HistoryRecord>();
   readonly #queue = new KeyedQueue();
+  readonly #trees = new SharedQueue();
 
   constructor(options: HistoriesOptions) {
     this.#options = options;
@@ -33,8 +35,21 @@ export class Histories {
     const known = this.#cache.get(timelineId);
     if (known) return known;
     const history = await this.#read(timelineId);
+    // A change may have come meanwhile, and be newer than what was read.
+    const newer = this.#cache.get(timelineId);
+    if (newer) return newer;
     this.#remember(timelineId, history);
     return history;
+  }
+
+  /** While `work` uses points and WAL, or adds some, none are removed. */
+  using<T>(timelineId: TimelineId, work: () => Promise<T>): Promise<T> {
+    return this.#trees.together(timelineId, work);
+  }
+
+  /** Removes points or WAL when nobody uses them; who comes later waits. */
+  removing<T>(timelineId: TimelineId, work: () => Promise<T>): Promise<T> {
+    return this.#trees.alone(timelineId, work);
   }
 
   /** Changes a history; one change at a time, on disk before anybody sees it. */
@@ -57,10 +72,15 @@ export class Histories {
     });
   }
 
-  /** The newest point that a recovery to a target can begin at. */
-  async nearest(timelineId: TimelineId, target: RecoveryTarget): Promise<PointRecord | undefined> {
+  /** The newest point that a recovery to a target can begin at, but for those that are damaged. */
+  async nearest(
+    timelineId: TimelineId,
+    { target, damaged }: { readonly target: RecoveryTarget; readonly damaged: ReadonlySet<string> },
+  ): Promise<PointRecord | undefined> {
     const { points } = await this.get(timelineId);
-    return nearestPoint(points, target);
+    const last = nearestPoint(points, target);
+    const candidates = last ? points.slice(0, points.indexOf(last) + 1) : [];
+    return candidates.findLast(({ tree }) => !damaged.has(tree));
   }
 
   /** Up to where WAL is needed, so that a recovery finds a record beyond its target. */

@@ -1,12 +1,13 @@
 import { PgfleetError } from '@pgfleet/contract';
 import { formatLsn } from './wal-segment.ts';
 
-/** A stretch of WAL that is missing or not to be trusted: what needs it cannot be restored. */
+/** A stretch of history that is missing or not to be trusted: what needs it cannot be restored. */
 export class HistoryDamaged extends PgfleetError {
   readonly fromLsn: bigint;
   readonly toLsn: bigint;
+  /** For the log and whoever runs the host, not for the client. */
+  readonly reason: string;
 
-  /** @param reason goes into the log, not to the client */
   constructor(fromLsn: bigint, toLsn: bigint, reason: string) {
     super('history_damaged', {
       message: `the history of this branch is damaged between ${formatLsn(fromLsn)} and ${formatLsn(toLsn)}`,
@@ -14,5 +15,6 @@ export class HistoryDamaged extends PgfleetError {
     });
     this.fromLsn = fromLsn;
     this.toLsn = toLsn;
+    this.reason = reason;
   }
 }

@@ -15,6 +15,14 @@ export interface PointRecord {
   readonly at: string;
   /** Content of `backup_label`; null for an image of a cluster at rest. */
   readonly backupLabel: string | null;
+  /** What its tree had when it was made: one that has another number of bytes now is damaged. */
+  readonly content?: PointContent;
+}
+
+/** Regular files of a point's tree. */
+export interface PointContent {
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** The last clean stop of a timeline. */

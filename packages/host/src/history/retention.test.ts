@@ -91,7 +91,8 @@ test('where a point is a full copy, fewer are kept', () => {
 });
 
 test('a running instance is worth a point after much WAL, or after some when it is quiet', () => {
-  const busy = { msSinceLast: 60_000, quietMs: 0, driverCopies: false, dataBytes: 1024 * MIB };
+  const copied = { isLost: false, driverCopies: false, dataBytes: 1024 * MIB };
+  const busy = { ...copied, msSinceLast: 60_000, quietMs: 0 };
   const due = (change: object) => isPointDue({ ...busy, walBytesSinceLast: 0, ...change });
   expect(due({ walBytesSinceLast: 64 * MIB })).toBe(true);
   expect(due({ walBytesSinceLast: 64 * MIB - 1 })).toBe(false);
@@ -100,6 +101,9 @@ test('a running instance is worth a point after much WAL, or after some when it 
   expect(due({ walBytesSinceLast: 8 * MIB - 1, quietMs: 500_000 })).toBe(false);
   expect(due({ walBytesSinceLast: 1024 * MIB, msSinceLast: 4_999 })).toBe(false);
   expect(due({ walBytesSinceLast: null })).toBe(true);
+  expect(due({ walBytesSinceLast: 64 * MIB, msSinceLast: -3_600_000 })).toBe(true);
+  expect(due({ isLost: true })).toBe(true);
+  expect(due({ isLost: true, msSinceLast: 4_999 })).toBe(false);
   const copies = { driverCopies: true, quietMs: 5_000 };
   expect(due({ ...copies, walBytesSinceLast: 1024 * MIB - 1 })).toBe(false);
   expect(due({ ...copies, walBytesSinceLast: 1024 * MIB })).toBe(true);
@@ -107,7 +111,7 @@ test('a running instance is worth a point after much WAL, or after some when it 
 });
 
 test('a timeline at rest is worth a point when something was written, or when it has none', () => {
-  const rest = { driverCopies: false, dataBytes: 1024 * MIB };
+  const rest = { isLost: false, driverCopies: false, dataBytes: 1024 * MIB };
   expect(isRestPointDue({ ...rest, walBytesSinceLast: null })).toBe(true);
   expect(isRestPointDue({ ...rest, walBytesSinceLast: 8 * MIB - 1 })).toBe(false);
   expect(isRestPointDue({ ...rest, walBytesSinceLast: 8 * MIB })).toBe(true);
@@ -153,6 +157,7 @@ class Life {
   #isDue(): boolean {
     const last = this.points.at(-1);
     const state = {
+      isLost: false,
       walBytesSinceLast: last ? this.lsn - Number(parseLsn(last.consistentLsn)) : null,
       msSinceLast: this.ms - this.#lastMs,
       quietMs: this.#quietMs,

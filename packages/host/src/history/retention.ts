@@ -86,6 +86,8 @@ function thinned(
 }
 
 export interface RunningState {
+  /** Whether nothing from a damage on can be restored until there is a point. */
+  readonly isLost: boolean;
   /** WAL bytes since the last point; null when there is none. */
   readonly walBytesSinceLast: number | null;
   readonly msSinceLast: number;
@@ -98,17 +100,18 @@ export interface RunningState {
 
 /** Says whether a point of a running instance is worth its cost now. */
 export function isPointDue(state: RunningState): boolean {
-  if (state.msSinceLast < MIN_INTERVAL_MS) return false;
-  if (state.walBytesSinceLast === null) return true;
+  // A clock that was set back makes the last point one of the future.
+  if (state.msSinceLast >= 0 && state.msSinceLast < MIN_INTERVAL_MS) return false;
+  if (state.walBytesSinceLast === null || state.isLost) return true;
   const due = state.quietMs >= QUIET_MS ? WORTHWHILE_BYTES : RECENT_DISTANCE;
   return state.walBytesSinceLast >= scaled(due, state);
 }
 
 /** Says whether a timeline that came to rest is worth a point of its own. */
 export function isRestPointDue(
-  state: Pick<RunningState, 'walBytesSinceLast' | 'driverCopies' | 'dataBytes'>,
+  state: Pick<RunningState, 'isLost' | 'walBytesSinceLast' | 'driverCopies' | 'dataBytes'>,
 ): boolean {
-  if (state.walBytesSinceLast === null) return true;
+  if (state.walBytesSinceLast === null || state.isLost) return true;
   return state.walBytesSinceLast >= scaled(WORTHWHILE_BYTES, state);
 }
 

@@ -185,6 +185,7 @@ export class WalStore {
       await placeFile({ segment, file, path }, placing);
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT')) throw new HistoryDamaged(start, end, 'it is gone');
+      if (hasErrorCode(error, 'EIO')) throw new HistoryDamaged(start, end, 'it cannot be read');
       throw error;
     }
   }

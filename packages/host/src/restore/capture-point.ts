@@ -1,17 +1,16 @@
 import { beginBackup, endBackup, markHead, readControlFile } from '@pgfleet/compute';
-import type { CompleteBackup } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import { randomText } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
-import type { PointRecord } from '../history/history-record.ts';
-import type { RestMark } from '../history/history-record.ts';
+import { withPoint } from '../history/lost-window.ts';
+import type { PointRecord, RestMark } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
 import type { CopyParts } from './copy-parts.ts';
 
 const SUFFIX_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 const BACKUP_TIMEOUT_MS = 600_000;
 
-/** What a point of history of a running cluster is without: its WAL is kept elsewhere. */
+/** What a point of history is without: its WAL is kept elsewhere, the rest is of no use to a copy. */
 const LEFT_OUT = [
   'pg_wal',
   'pg_replslot',
@@ -35,15 +34,11 @@ export async function captureRestingPoint(
   signal: AbortSignal,
 ): Promise<void> {
   const tree = newTreeName(timelineId);
-  await parts.volume.clone(timelineId, tree, { signal });
-  await addPoint(parts, timelineId, {
-    tree,
-    kind: 'rest',
-    redoLsn: rest.lsn,
-    consistentLsn: rest.lsn,
-    endLsn: rest.lsn,
-    at: rest.at,
-    backupLabel: null,
+  const { lsn, at } = rest;
+  await capture(parts, { timelineId, tree }, async () => {
+    await parts.volume.clone(timelineId, tree, { exclude: LEFT_OUT, signal });
+    const place = { redoLsn: lsn, consistentLsn: lsn, endLsn: lsn };
+    return { tree, kind: 'rest', ...place, at, backupLabel: null };
   });
 }
 
@@ -77,13 +72,12 @@ export async function captureRunningPoint(
   const { pgMajor } = parts.timelines.ready(timelineId).spec;
   const tree = newTreeName(timelineId);
   await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
-  const backup = await beginBackup(connection, pgMajor);
-  await parts.volume.clone(timelineId, tree, { inUse: true, exclude: LEFT_OUT, signal });
-  let complete: CompleteBackup;
-  try {
-    complete = await endBackup(connection, backup, pgMajor);
+  await capture(parts, { timelineId, tree }, async () => {
+    const backup = await beginBackup(connection, pgMajor);
+    await parts.volume.clone(timelineId, tree, { inUse: true, exclude: LEFT_OUT, signal });
+    const complete = await endBackup(connection, backup, pgMajor);
     const { endLsn } = await markHead(connection);
-    await addPoint(parts, timelineId, {
+    return {
       tree,
       kind: 'running',
       redoLsn: complete.startLsn,
@@ -91,27 +85,33 @@ export async function captureRunningPoint(
       endLsn,
       at: complete.stoppedAt,
       backupLabel: complete.label,
-    });
-  } catch (error) {
-    await parts.volume.remove(tree);
-    throw error;
-  }
+    };
+  });
 }
 
-async function addPoint(
-  { histories, volume }: PointParts,
-  timelineId: TimelineId,
-  point: PointRecord,
+interface Capture {
+  readonly timelineId: TimelineId;
+  readonly tree: string;
+}
+
+/** Makes a point's tree and notes it; while that lasts the timeline's history is not deleted. */
+function capture(
+  { histories, volume, timelines }: PointParts,
+  { timelineId, tree }: Capture,
+  make: () => Promise<PointRecord>,
 ): Promise<void> {
-  try {
-    await histories.update(timelineId, (history) => ({
-      ...history,
-      points: [...history.points, point],
-    }));
-  } catch (error) {
-    await volume.remove(point.tree);
-    throw error;
-  }
+  return histories.using(timelineId, async () => {
+    timelines.ready(timelineId);
+    try {
+      const point = await make();
+      const { files, apparentBytes } = await volume.treeUsage(tree);
+      const content = { files, bytes: apparentBytes };
+      await histories.update(timelineId, (history) => withPoint(history, { ...point, content }));
+    } catch (error) {
+      await volume.remove(tree);
+      throw error;
+    }
+  });
 }
 
 // The name says whose it is, so that a clone which a crash left without a record is found.

@@ -3,6 +3,7 @@ import type { Logger } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import type { Histories } from '../history/histories.ts';
 import type { WalStores } from '../history/wal-stores.ts';
+import type { Semaphore } from '../storage/semaphore.ts';
 import type { HostLayout } from '../storage/host-layout.ts';
 import type { PostgresBuilds } from '../timelines/postgres-builds.ts';
 import type { TimelineClaims } from '../timelines/timeline-claims.ts';
@@ -18,5 +19,7 @@ export interface CopyParts {
   readonly claims: TimelineClaims;
   readonly histories: Histories;
   readonly walStores: WalStores;
+  /** Recoveries that may be under way at once: each takes a processor and its memory. */
+  readonly recoveries: Semaphore;
   readonly log: Logger;
 }

@@ -2,11 +2,11 @@ import { DataDirectory, readControlFile } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
-import { parseLsn } from '../history/wal-segment.ts';
 import type { PointRecord } from '../history/history-record.ts';
 import { isPointDue, isRestPointDue, planRetention } from '../history/retention.ts';
-import { parseSegmentName } from '../history/wal-segment.ts';
-import { inParallel } from '../in-parallel.ts';
+import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
+import { needsPoint, withoutPoints } from '../history/lost-window.ts';
+import { Semaphore } from '../storage/semaphore.ts';
 import { captureRestingPoint, captureRunningPoint, pointTreePrefix } from './capture-point.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
@@ -23,14 +23,18 @@ interface WalSight {
 }
 
 /**
- * Keeps the past of timelines, but for those that only show the past of others: takes points of history when enough was written, moves finished WAL
- * out of the way of Postgres, and lets go of what nobody can ask for any more.
+ * Keeps the past of timelines, but for those that only show the past of others: takes points of
+ * history when enough was written, moves finished WAL out of the way of Postgres, and lets go of
+ * what nobody can ask for any more.
  *
  * Runs beside computes and never in the way of one: a launch interrupts it.
  */
 export class HistoryKeeper {
   readonly #parts: CopyParts;
   readonly #busy = new Map<TimelineId, Promise<void>>();
+  /** Running timelines that are being looked after, or wait for it. */
+  readonly #seen = new Set<TimelineId>();
+  readonly #places = new Semaphore(AT_ONCE);
   readonly #closing = new AbortController();
 
   constructor(parts: CopyParts) {
@@ -39,8 +43,18 @@ export class HistoryKeeper {
 
   /** Looks after the timelines of running computes; those still being looked after are left out. */
   async look(runs: readonly ComputeRun[]): Promise<void> {
-    const idle = runs.filter(({ timelineId }) => !this.#busy.has(timelineId));
-    await inParallel(idle, AT_ONCE, (run) => this.#once(run.timelineId, () => this.#lookAt(run)));
+    const others = runs.filter(({ timelineId }) => !this.#seen.has(timelineId));
+    await Promise.all(others.map((run) => this.#lookAfter(run)));
+  }
+
+  async #lookAfter(run: ComputeRun): Promise<void> {
+    const { timelineId } = run;
+    this.#seen.add(timelineId);
+    try {
+      await this.#places.run(() => this.#once(timelineId, () => this.#lookAt(run)));
+    } finally {
+      this.#seen.delete(timelineId);
+    }
   }
 
   /** Freezes a timeline that has just gone to rest, if it wrote enough since it was last frozen. */
@@ -66,7 +80,7 @@ export class HistoryKeeper {
   }
 
   async #once(timelineId: TimelineId, work: () => Promise<void>): Promise<void> {
-    await this.#busy.get(timelineId);
+    while (this.#busy.has(timelineId)) await this.#busy.get(timelineId);
     if (this.#closing.signal.aborted || !this.#hasHistory(timelineId)) return;
     const running = work()
       .catch((error: unknown) => this.#report(error, timelineId))
@@ -95,6 +109,7 @@ export class HistoryKeeper {
     const history = await histories.get(timelineId);
     const last = history.points.at(-1);
     const isDue = isPointDue({
+      isLost: needsPoint(history),
       walBytesSinceLast: last ? Number(sight.newestLsn - parseLsn(last.endLsn)) : null,
       quietMs: Date.now() - sight.changedMs,
       msSinceLast: last ? Date.now() - Date.parse(last.at) : Number.POSITIVE_INFINITY,
@@ -151,12 +166,13 @@ export class HistoryKeeper {
     const work = async (signal: AbortSignal) => {
       using lock = await timelines.lock(timelineId, signal);
       const rest = await ensureRestMark(this.#parts, timelineId, { lock, signal });
-      const { points, logicalBytes } = await histories.get(timelineId);
-      const last = points.at(-1);
+      const history = await histories.get(timelineId);
+      const last = history.points.at(-1);
       const isDue = isRestPointDue({
+        isLost: needsPoint(history),
         walBytesSinceLast: last ? Number(parseLsn(rest.lsn) - parseLsn(last.consistentLsn)) : null,
         driverCopies: !volume.copyOnWrite,
-        dataBytes: logicalBytes ?? 0,
+        dataBytes: history.logicalBytes ?? 0,
       });
       // What its slots wait for is not known at rest: then all stays.
       await this.#collect(timelineId, async () => 0n);
@@ -165,7 +181,11 @@ export class HistoryKeeper {
     await claims.atRest(timelineId, work, { yields: true, signal: this.#closing.signal });
   }
 
-  async #letGo(timelineId: TimelineId): Promise<void> {
+  #letGo(timelineId: TimelineId): Promise<void> {
+    return this.#parts.histories.removing(timelineId, () => this.#removeOld(timelineId));
+  }
+
+  async #removeOld(timelineId: TimelineId): Promise<void> {
     const { histories, volume, timelines, walStores } = this.#parts;
     const { spec } = timelines.ready(timelineId);
     const history = await histories.get(timelineId);
@@ -177,10 +197,7 @@ export class HistoryKeeper {
     });
     if (drop.length > 0) {
       const dropped = new Set(drop.map(({ tree }) => tree));
-      await histories.update(timelineId, (present) => ({
-        ...present,
-        points: present.points.filter(({ tree }) => !dropped.has(tree)),
-      }));
+      await histories.update(timelineId, (present) => withoutPoints(present, dropped));
       const prefix = pointTreePrefix(timelineId);
       for (const tree of dropped) if (tree.startsWith(prefix)) await volume.remove(tree);
     }

@@ -1,34 +1,27 @@
-import { applySpec, DataDirectory, recoverCluster } from '@pgfleet/compute';
-import type { RecoveryTarget } from '@pgfleet/compute';
+import { applySpec, recoverCluster } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
-import { parseLsn } from '../history/wal-segment.ts';
-import type { PointRecord } from '../history/history-record.ts';
-import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
-import { ownerOf } from '../timelines/owner.ts';
-import type { TimelineRecord } from '../timelines/timeline-record.ts';
-import type { CopyParts } from './copy-parts.ts';
-import { dropOldWal } from './drop-old-wal.ts';
+import { HistoryDamaged } from '../history/history-damaged.ts';
+import { withLoss } from '../history/lost-window.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
+import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
+import { ownerOf } from '../timelines/owner.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { DamagedPoint } from './damaged-point.ts';
+import { dropOldWal } from './drop-old-wal.ts';
+import { explainFailure } from './explain-failure.ts';
+import { prepareRecovery } from './prepare-recovery.ts';
+import type { PreparedRecovery, RecoverySource } from './prepare-recovery.ts';
 import { withThrowawayPlace } from './throwaway-run.ts';
-
-// A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
-const MAX_HISTORY_BYTES = 1024 * 1024;
-
-export interface RecoverySource {
-  readonly timelineId: TimelineId;
-  readonly target: RecoveryTarget;
-  /** The end of the source's WAL; a record beyond the target begins before it. */
-  readonly endLsn: string;
-}
 
 /**
  * Makes a new timeline's tree by recovery: a clone of the nearest point of history before the
  * target, and the source's WAL from there.
  *
  * The source is only read: its files belong to it, whether it runs or not. Recovery runs with
- * `fsync=off`, so the tree is synced as a whole before anybody relies on it.
+ * `fsync=off`, so the tree is synced as a whole before anybody relies on it. A point that is damaged
+ * is passed over for the one before it; what cannot be restored from any is noted as lost.
  *
  * @throws PgfleetError `point_not_available` without an earlier point, `history_damaged`.
  */
@@ -37,23 +30,66 @@ export async function recoverCopy(
   source: RecoverySource,
   order: TreeOrder,
 ): Promise<MadeTree> {
-  const { volume, timelines, histories } = parts;
+  try {
+    return await parts.recoveries.run(() => recoverFromAny(parts, source, order), order.signal);
+  } catch (error) {
+    if (error instanceof HistoryDamaged) await noteLoss(parts, source.timelineId, error);
+    throw error;
+  }
+}
+
+async function recoverFromAny(
+  parts: CopyParts,
+  source: RecoverySource,
+  order: TreeOrder,
+): Promise<MadeTree> {
+  const damaged = new Set<string>();
+  let first: DamagedPoint | undefined;
+  for (;;) {
+    try {
+      const prepared = await prepareRecovery(parts, { ...source, damaged }, order);
+      return await recover(parts, { source, prepared }, order);
+    } catch (error) {
+      if (!(error instanceof DamagedPoint)) throw first && isDeadEnd(error) ? first.damage : error;
+      const fields = { err: error, timeline_id: source.timelineId, tree: error.tree };
+      parts.log.error(fields, 'a point of history is damaged');
+      first ??= error;
+      damaged.add(error.tree);
+      await parts.volume.remove(order.spec.timelineId);
+    }
+  }
+}
+
+// There is no earlier point, or it does not lead there either.
+function isDeadEnd(error: unknown): boolean {
+  if (!(error instanceof PgfleetError)) return false;
+  return error.code === 'point_not_available' || error.code === 'history_damaged';
+}
+
+interface Recovery {
+  readonly source: RecoverySource;
+  readonly prepared: PreparedRecovery;
+}
+
+async function recover(
+  parts: CopyParts,
+  { source: { timelineId, target }, prepared }: Recovery,
+  order: TreeOrder,
+): Promise<MadeTree> {
+  const { volume, timelines, builds, sandbox } = parts;
   const { spec, lock, signal } = order;
-  const record = timelines.ready(source.timelineId);
-  const base = await histories.nearest(source.timelineId, source.target);
-  if (!base) throw new PgfleetError('point_not_available');
+  const record = timelines.ready(timelineId);
   const inheritedSecrets = timelines.pastAdminSecrets(record);
-  const dataDirectory = await prepareTree(parts, { ...source, base, record }, order);
-  const phase = { major: spec.pgMajor, dataDirectory, ...ownerOf(record.uid) };
-  const recovered = await withThrowawayPlace(parts, phase, async (place) =>
+  const { dataDirectory, base } = prepared;
+  const run = { major: spec.pgMajor, dataDirectory, ...ownerOf(record.uid) };
+  const recovered = await withThrowawayPlace(parts, run, async (place) =>
     recoverCluster({
       ...place,
-      ...ownerOf(record.uid),
-      view: await parts.builds.view(spec.pgMajor),
-      sandbox: parts.sandbox,
+      ...run,
+      view: await builds.view(spec.pgMajor),
+      sandbox,
       lock,
-      dataDirectory,
-      target: source.target,
+      target,
       secrets: inheritedSecrets,
       prepare: async (connection) => {
         await applySpec(connection, await firstSpec(connection, { spec }, order.ownSecret));
@@ -61,11 +97,13 @@ export async function recoverCopy(
       },
       ...(signal && { signal }),
     }),
-  );
+  ).catch(async (error: unknown) => {
+    throw await explainFailure(parts, prepared, error);
+  });
   await dropOldWal(dataDirectory);
   await noteRest(parts, spec.timelineId, recovered.prepared);
   await volume.sync(spec.timelineId, signal ? { signal } : {});
-  const at = source.target.kind === 'time' ? source.target.at : recovered.lastCommitAt;
+  const at = target.kind === 'time' ? target.at : recovered.lastCommitAt;
   return {
     uid: record.uid,
     inheritedSecrets,
@@ -74,41 +112,17 @@ export async function recoverCopy(
   };
 }
 
-interface Preparation extends RecoverySource {
-  readonly base: PointRecord;
-  readonly record: TimelineRecord;
-}
-
-async function prepareTree(
-  { volume, timelines, histories, walStores }: CopyParts,
-  { timelineId, target, endLsn, base, record }: Preparation,
-  { spec, signal }: TreeOrder,
-): Promise<string> {
-  const dataDirectory = await volume.clone(base.tree, spec.timelineId, {
-    ...ownerOf(record.uid),
-    ...(signal && { signal }),
-  });
-  using files = DataDirectory.open(dataDirectory);
-  await files.clear('pg_wal');
-  await files.clear('pg_wal/archive_status');
-  if (base.backupLabel !== null) await files.write('backup_label', base.backupLabel);
-  const store = await walStores.of(timelineId);
-  using live = DataDirectory.open(timelines.dataDirectory(timelineId));
-  await bringTimelineHistory(live, files);
-  await store.place({
-    into: files,
-    live,
-    from: parseLsn(base.redoLsn),
-    to: await histories.endOfReplay(timelineId, { target, endLsn }),
-    ...(signal && { signal }),
-  });
-  return dataDirectory;
-}
-
-// A segment begins with pages of the timeline number before; only these files say that this is right.
-async function bringTimelineHistory(live: DataDirectory, files: DataDirectory): Promise<void> {
-  for (const name of await live.list('pg_wal')) {
-    if (!name.endsWith('.history')) continue;
-    await files.write(`pg_wal/${name}`, live.read(`pg_wal/${name}`, MAX_HISTORY_BYTES));
+// A source that is being deleted misses all kinds of files, and has no history any more.
+async function noteLoss(
+  { histories, timelines, log }: CopyParts,
+  timelineId: TimelineId,
+  damage: HistoryDamaged,
+): Promise<void> {
+  if (!timelines.isReady(timelineId)) return;
+  log.error({ err: damage, timeline_id: timelineId }, 'history of a timeline is damaged');
+  try {
+    await histories.update(timelineId, (history) => withLoss(history, damage, new Date()));
+  } catch (error) {
+    log.warn({ err: error, timeline_id: timelineId }, 'the loss could not be noted');
   }
 }

@@ -1,11 +1,11 @@
-import { markHead } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { PointInTime, ResolvedPoint, TimelineId } from '@pgfleet/contract';
 import { timestampMicros } from '../history/nearest-point.ts';
+import { lossAt, lossError } from '../history/lost-window.ts';
 import { parseLsn } from '../history/wal-segment.ts';
 import { restoreWindow } from '../history/restore-window.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { whileSettled } from './copy-timeline.ts';
+import { whileSettled } from './while-settled.ts';
 
 /**
  * Says whether a timeline can be had as of a point, and turns its head into an LSN, so that what is
@@ -27,6 +27,8 @@ export async function resolvePoint(
 interface CurrentHead {
   readonly lsn: string;
   readonly at: string;
+  /** Nothing was committed since. */
+  readonly since: string;
 }
 
 function currentHead(parts: CopyParts, timelineId: TimelineId): Promise<CurrentHead> {
@@ -34,8 +36,8 @@ function currentHead(parts: CopyParts, timelineId: TimelineId): Promise<CurrentH
     parts,
     { timelineId },
     {
-      running: (run) => run.use(markHead),
-      resting: async ({ lsn }) => ({ lsn, at: new Date().toISOString() }),
+      running: ({ lsn, at }) => ({ lsn, at, since: at }),
+      resting: async ({ lsn, at }) => ({ lsn, at: new Date().toISOString(), since: at }),
     },
   );
 }
@@ -48,17 +50,18 @@ async function assertAvailable(
   const { spec } = timelines.ready(timelineId);
   const history = await histories.get(timelineId);
   const window = restoreWindow(history, spec.historyRetentionSeconds, new Date());
+  const { at: fromAt = head.since, lsn: fromLsn = head.lsn } = window;
   const isInside =
     at.kind === 'lsn'
-      ? parseLsn(at.lsn) >= parseLsn(window.lsn ?? head.lsn) &&
-        parseLsn(at.lsn) <= parseLsn(head.lsn)
-      : timestampMicros(at.at) >= timestampMicros(window.at ?? head.at) &&
+      ? parseLsn(at.lsn) >= parseLsn(fromLsn) && parseLsn(at.lsn) <= parseLsn(head.lsn)
+      : timestampMicros(at.at) >= timestampMicros(fromAt) &&
         timestampMicros(at.at) <= timestampMicros(head.at);
   if (isInside) return;
-  const from = window.at ?? head.at;
+  const loss = lossAt(history, at);
+  if (loss) throw lossError(loss);
   throw new PgfleetError('point_not_available', {
     message:
       `the requested point in time is not available: ` +
-      `this branch can be restored from ${from} (LSN ${window.lsn ?? head.lsn}) to now`,
+      `this branch can be restored from ${fromAt} (LSN ${fromLsn}) to now`,
   });
 }

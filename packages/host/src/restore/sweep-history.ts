@@ -3,12 +3,14 @@ import { walTree } from '../history/wal-store.ts';
 import { pointTreePrefix } from './capture-point.ts';
 import type { CopyParts } from './copy-parts.ts';
 
-/** Removes trees of points and WAL that belong to no timeline, or that a crash left unrecorded. */
-export async function sweepHistory({
-  volume,
-  timelines,
-  histories,
-}: Pick<CopyParts, 'volume' | 'timelines' | 'histories'>): Promise<void> {
+type SweepParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'log'>;
+
+/**
+ * Removes trees of points and WAL that belong to no timeline, or that a crash left unrecorded. A
+ * timeline whose history cannot be read keeps its trees.
+ */
+export async function sweepHistory(parts: SweepParts): Promise<void> {
+  const { volume, timelines } = parts;
   const known = [...timelines.values()].map(({ spec }) => spec.timelineId);
   const walTrees = new Set(known.map(walTree));
   const owners = new Map(known.map((timelineId) => [pointTreePrefix(timelineId), timelineId]));
@@ -16,12 +18,21 @@ export async function sweepHistory({
     if (tree.startsWith('wal-') && !walTrees.has(tree)) await volume.remove(tree);
     if (!tree.startsWith('pt-')) continue;
     const owner = owners.get(prefixOf(tree));
-    if (!owner || !(await isPoint(owner, tree))) await volume.remove(tree);
+    if (!owner || !(await mayBePoint(parts, owner, tree))) await volume.remove(tree);
   }
+}
 
-  async function isPoint(timelineId: TimelineId, tree: string): Promise<boolean> {
+async function mayBePoint(
+  { histories, log }: SweepParts,
+  timelineId: TimelineId,
+  tree: string,
+): Promise<boolean> {
+  try {
     const { points } = await histories.get(timelineId);
     return points.some((point) => point.tree === tree);
+  } catch (error) {
+    log.error({ err: error, timeline_id: timelineId }, 'history of a timeline cannot be read');
+    return true;
   }
 }
 

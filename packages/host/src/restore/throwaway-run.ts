@@ -1,13 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { chownSync } from 'node:fs';
 import { join } from 'node:path';
-import { AdminConnection, readControlFile, settingsFor, startInstance } from '@pgfleet/compute';
+import {
+  AdminConnection,
+  ComputeError,
+  readControlFile,
+  settingsFor,
+  startInstance,
+} from '@pgfleet/compute';
 import type { Owner, PostgresSettings, Sandbox } from '@pgfleet/compute';
+import { PgfleetError } from '@pgfleet/contract';
 import type { FileLock } from '@pgfleet/kit';
+import type { Volume } from '@pgfleet/volume';
 import type { HostLayout } from '../storage/host-layout.ts';
 import type { PostgresBuilds } from '../timelines/postgres-builds.ts';
 
 export interface ThrowawayParts {
+  readonly volume: Volume;
   readonly layout: HostLayout;
   readonly builds: PostgresBuilds;
   readonly sandbox: Sandbox;
@@ -42,13 +51,17 @@ export interface ThrowawayAccess {
 
 const START_TIMEOUT_MS = 600_000;
 const STATEMENT_TIMEOUT_MS = 600_000;
+// One segment of WAL, and a little more.
+const NEEDED_BYTES = 20 * 1024 * 1024;
 // Enough for recovery and administrative work, little enough for many at a time.
 const SIZE = { minCu: 0.25, maxCu: 1 };
 
 /**
  * Runs Postgres on a timeline at rest for pgfleet's own work: no client finds its socket, no
  * subscription and no autovacuum works in it. It is stopped cleanly in the end, also when the work
- * fails.
+ * fails; and at once when the signal aborts, which ends whatever statement is running.
+ *
+ * @throws PgfleetError `disk_full`; whatever a start or `work` throws; the signal's reason.
  */
 export async function withThrowawayRun<T>(
   parts: ThrowawayParts,
@@ -67,7 +80,12 @@ export async function withThrowawayRun<T>(
       timeoutMs: run.timeoutMs ?? START_TIMEOUT_MS,
       ...(run.owner && { owner: run.owner }),
       ...(run.signal && { signal: run.signal }),
+    }).catch(async (error: unknown) => {
+      throw await nameFailure(parts, error);
     });
+    const stop = () => instance.stop('fast');
+    const stopEarly = () => void stop().catch(() => undefined);
+    run.signal?.addEventListener('abort', stopEarly, { once: true });
     try {
       const { secrets, signal } = run;
       await using connection = await AdminConnection.open({
@@ -77,10 +95,21 @@ export async function withThrowawayRun<T>(
         ...(signal && { signal }),
       });
       return await work({ socketDirectory, secrets, connection });
+    } catch (error) {
+      run.signal?.throwIfAborted();
+      throw error;
     } finally {
-      await instance.stop('fast');
+      run.signal?.removeEventListener('abort', stopEarly);
+      await stop();
     }
   });
+}
+
+// Postgres on a full disk ends like one that is broken.
+async function nameFailure({ volume }: ThrowawayParts, error: unknown): Promise<unknown> {
+  if (!(error instanceof ComputeError)) return error;
+  const { freeBytes } = await volume.usage();
+  return freeBytes < NEEDED_BYTES ? new PgfleetError('disk_full', { cause: error }) : error;
 }
 
 /** Gives `work` a socket directory and a log of its own, which are gone afterwards. */

@@ -50,8 +50,14 @@ export class TimeTravel implements AsyncDisposable {
       if (!this.#endpoints.find(endpointId)) {
         await this.#make(spec, { ...request, name });
       }
-      const { socketPath } = await this.#endpoints.get(endpointId).start();
-      return { endpointId, socketPath };
+      try {
+        const { socketPath } = await this.#endpoints.get(endpointId).start();
+        return { endpointId, socketPath };
+      } catch (error) {
+        // Nothing of it goes to rest any more; one that is still starting does, sooner or later.
+        await this.#remove(endpointId);
+        throw error;
+      }
     });
   }
 

@@ -25,6 +25,9 @@ export class TimelineClaims {
   readonly #claims = new Map<TimelineId, EndpointId>();
   readonly #runs = new Map<TimelineId, ComputeRun>();
   readonly #visits = new Map<TimelineId, Visit>();
+  /** Launches that wait for a visit to end: a client waits for them, so no other visit goes first. */
+  readonly #entering = new Map<TimelineId, number>();
+  #closed: Error | undefined;
 
   /**
    * Claims a timeline for a launch, as soon as nobody works on its files any more.
@@ -32,12 +35,19 @@ export class TimelineClaims {
    * @throws PgfleetError `timeline_locked` when another endpoint has the timeline.
    */
   async enter(timelineId: TimelineId, endpointId: EndpointId, signal: AbortSignal): Promise<void> {
-    for (let visit = this.#visits.get(timelineId); visit; visit = this.#visits.get(timelineId)) {
-      if (visit.yields) visit.leave.abort(new PgfleetError('timeline_locked'));
-      await visit.over;
-      signal.throwIfAborted();
+    this.#entering.set(timelineId, (this.#entering.get(timelineId) ?? 0) + 1);
+    try {
+      for (let visit = this.#visits.get(timelineId); visit; visit = this.#visits.get(timelineId)) {
+        if (visit.yields) visit.leave.abort(new PgfleetError('timeline_locked'));
+        await visit.over;
+        signal.throwIfAborted();
+      }
+      this.claim(timelineId, endpointId);
+    } finally {
+      const others = (this.#entering.get(timelineId) ?? 1) - 1;
+      if (others > 0) this.#entering.set(timelineId, others);
+      else this.#entering.delete(timelineId);
     }
-    this.claim(timelineId, endpointId);
   }
 
   /** @throws PgfleetError `timeline_locked` when another endpoint has the timeline. */
@@ -61,6 +71,22 @@ export class TimelineClaims {
     return this.#claims.has(timelineId);
   }
 
+  /** Ends the work on the files of a timeline that is being deleted. */
+  async vacate(timelineId: TimelineId): Promise<void> {
+    for (let visit = this.#visits.get(timelineId); visit; visit = this.#visits.get(timelineId)) {
+      visit.leave.abort(new PgfleetError('timeline_not_found'));
+      await visit.over;
+    }
+  }
+
+  /** Ends all work on files at rest that somebody waits for, and lets none begin. */
+  async close(): Promise<void> {
+    this.#closed = new PgfleetError('unavailable', { message: 'the host is stopping' });
+    const visits = [...this.#visits.values()].filter((visit) => !visit.yields);
+    for (const { leave } of visits) leave.abort(this.#closed);
+    await Promise.all(visits.map(({ over }) => over));
+  }
+
   /** Notes the compute that runs on a timeline. */
   seat(run: ComputeRun): void {
     this.#runs.set(run.timelineId, run);
@@ -74,18 +100,23 @@ export class TimelineClaims {
   /**
    * Works on the files of a timeline at rest, one after the other.
    *
-   * @throws PgfleetError `timeline_locked` when a compute runs there, or when the work yielded to one.
+   * @throws PgfleetError `timeline_locked` when a compute runs there or is about to, or when the work
+   * yielded to one.
    */
   async atRest<T>(
     timelineId: TimelineId,
     work: (signal: AbortSignal) => Promise<T>,
     { yields = false, signal }: RestOptions = {},
   ): Promise<T> {
-    for (let visit = this.#visits.get(timelineId); visit; visit = this.#visits.get(timelineId)) {
+    for (;;) {
+      if (this.#closed && !yields) throw this.#closed;
+      signal?.throwIfAborted();
+      const isWanted = this.isClaimed(timelineId) || this.#entering.has(timelineId);
+      if (isWanted) throw new PgfleetError('timeline_locked');
+      const visit = this.#visits.get(timelineId);
+      if (!visit) break;
       await visit.over;
     }
-    signal?.throwIfAborted();
-    if (this.isClaimed(timelineId)) throw new PgfleetError('timeline_locked');
     const leave = new AbortController();
     const result = work(signal ? AbortSignal.any([leave.signal, signal]) : leave.signal);
     const over = Promise.allSettled([result]).then(() => this.#visits.delete(timelineId));

@@ -52,6 +52,8 @@ export class Timelines {
   readonly #queue = new KeyedQueue();
   readonly #projectUids = new Map<ProjectId, number>();
   readonly #deleting = new Set<TimelineId>();
+  readonly #creations = new Map<TimelineId, AbortController>();
+  #isClosed = false;
 
   constructor(options: TimelinesOptions) {
     this.#options = options;
@@ -60,6 +62,14 @@ export class Timelines {
     for (const { spec, uid } of this.#records.values()) {
       if (uid !== null) this.#projectUids.set(spec.projectId, uid);
     }
+  }
+
+  /** Ends creations, which are begun again after the next start, and lets none begin. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const ids = [...this.#creations.keys()];
+    for (const creation of this.#creations.values()) creation.abort(stopping());
+    await Promise.all(ids.map((timelineId) => this.#queue.run(timelineId, async () => undefined)));
   }
 
   /** Finishes or throws away what a crash left half done. */
@@ -89,14 +99,15 @@ export class Timelines {
       if (known?.state === 'deleting' || this.#deleting.has(spec.timelineId)) {
         throw new PgfleetError('conflicting_operations');
       }
-      if (known?.state !== 'ready') return this.#create(spec, options);
+      if (known?.state !== 'ready') return this.#createUnlessStopped(spec, options);
       await this.#keepFor(known, spec.historyRetentionSeconds);
       return known.origin ?? null;
     });
   }
 
-  /** Deletes tree, record and lock; success when they are already gone. */
+  /** Deletes tree, record and lock, and ends a creation; success when they are already gone. */
   delete(timelineId: TimelineId, stop: StopComputes): Promise<void> {
+    this.#creations.get(timelineId)?.abort(new PgfleetError('timeline_not_found'));
     return this.#queue.run(timelineId, async () => {
       const known = this.#records.get(timelineId);
       if (!known) return;
@@ -114,8 +125,9 @@ export class Timelines {
     const { layout, volume, forgetHistory } = this.#options;
     const lockPath = layout.lock(timelineId);
     using _lock = await this.lock(timelineId);
-    await volume.remove(timelineId);
+    // Copies that are being made read the timeline's WAL as well: they are waited for here.
     await forgetHistory(timelineId);
+    await volume.remove(timelineId);
     rmSync(layout.verifiers(timelineId), { force: true });
     rmSync(lockPath, { force: true });
   }
@@ -190,6 +202,22 @@ export class Timelines {
       await this.#records.put(timelineId, { ...record, state: 'deleting' });
     } catch (error) {
       this.#options.log.warn({ err: error, timeline_id: timelineId }, 'deletion is not noted');
+    }
+  }
+
+  async #createUnlessStopped(
+    spec: TimelineSpec,
+    { ephemeral = false, signal }: PutOptions,
+  ): Promise<TimelineReady['origin']> {
+    const { timelineId } = spec;
+    if (this.#isClosed) throw stopping();
+    const creation = new AbortController();
+    this.#creations.set(timelineId, creation);
+    const either = signal ? AbortSignal.any([creation.signal, signal]) : creation.signal;
+    try {
+      return await this.#create(spec, { ephemeral, signal: either });
+    } finally {
+      this.#creations.delete(timelineId);
     }
   }
 
@@ -291,4 +319,5 @@ export class Timelines {
   }
 }
 
+const stopping = () => new PgfleetError('unavailable', { message: 'the host is stopping' });
 const secretContext = (timelineId: TimelineId) => `timeline ${timelineId}`;

@@ -1,0 +1,134 @@
+import { ComputeError, DataDirectory, readControlFile } from '@pgfleet/compute';
+import type { RecoveryTarget } from '@pgfleet/compute';
+import { PgfleetError } from '@pgfleet/contract';
+import type { TimelineId } from '@pgfleet/contract';
+import { hasErrorCode } from '@pgfleet/kit';
+import { VolumeError } from '@pgfleet/volume';
+import { HistoryDamaged } from '../history/history-damaged.ts';
+import type { PointRecord } from '../history/history-record.ts';
+import { lossAt, lossError } from '../history/lost-window.ts';
+import { parseLsn } from '../history/wal-segment.ts';
+import type { TreeOrder } from '../timelines/made-tree.ts';
+import { ownerOf } from '../timelines/owner.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { DamagedPoint } from './damaged-point.ts';
+
+// A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
+const MAX_HISTORY_BYTES = 1024 * 1024;
+
+export interface RecoverySource {
+  readonly timelineId: TimelineId;
+  readonly target: RecoveryTarget;
+  /** The end of the source's WAL; a record beyond the target begins before it. */
+  readonly endLsn: string;
+}
+
+/** A clone of a point with the WAL behind it, ready to be recovered. */
+export interface PreparedRecovery {
+  readonly base: PointRecord;
+  readonly dataDirectory: string;
+  /** Postgres' timeline number of the source. */
+  readonly timelineNumber: number;
+  /** Up to here there should be WAL. */
+  readonly endLsn: bigint;
+  /** From here on there is none; the target may come before it all the same. */
+  readonly damage: HistoryDamaged | undefined;
+}
+
+/**
+ * Clones the nearest point before a target that is not known to be damaged, and puts the WAL behind
+ * it into place. What is read does not go meanwhile.
+ *
+ * @throws DamagedPoint; PgfleetError `timeline_not_found`, `point_not_available`, `history_damaged`
+ * when the WAL that the point itself needs is.
+ */
+export function prepareRecovery(
+  parts: CopyParts,
+  source: RecoverySource & { readonly damaged: ReadonlySet<string> },
+  order: TreeOrder,
+): Promise<PreparedRecovery> {
+  const { histories, timelines } = parts;
+  return histories.using(source.timelineId, async () => {
+    timelines.ready(source.timelineId);
+    const base = await histories.nearest(source.timelineId, source);
+    if (!base) throw await unavailable(parts, source);
+    try {
+      const dataDirectory = await clonePoint(parts, { ...source, base }, order);
+      return await placeWal(parts, { ...source, base, dataDirectory }, order);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      throw new DamagedPoint(base, error.message);
+    }
+  });
+}
+
+async function unavailable(
+  { histories }: CopyParts,
+  { timelineId, target }: RecoverySource,
+): Promise<PgfleetError> {
+  const loss = lossAt(await histories.get(timelineId), target);
+  return loss ? lossError(loss) : new PgfleetError('point_not_available');
+}
+
+interface Chosen extends RecoverySource {
+  readonly base: PointRecord;
+}
+
+async function clonePoint(
+  { volume, timelines }: CopyParts,
+  { timelineId, base }: Chosen,
+  { spec, signal }: TreeOrder,
+): Promise<string> {
+  const { uid } = timelines.ready(timelineId);
+  const copy = spec.timelineId;
+  const options = { ...ownerOf(uid), ...(signal && { signal }) };
+  const dataDirectory = await volume.clone(base.tree, copy, options);
+  if (!base.content) return dataDirectory;
+  const { files, apparentBytes } = await volume.treeUsage(copy);
+  if (files === base.content.files && apparentBytes === base.content.bytes) return dataDirectory;
+  const found = `${files} files with ${apparentBytes} bytes`;
+  const expected = `${base.content.files} with ${base.content.bytes}`;
+  throw new DamagedPoint(base, `${base.tree} has ${found} instead of ${expected}`);
+}
+
+async function placeWal(
+  { timelines, histories, walStores }: CopyParts,
+  { timelineId, base, dataDirectory, ...source }: Chosen & { readonly dataDirectory: string },
+  { signal }: TreeOrder,
+): Promise<PreparedRecovery> {
+  using files = DataDirectory.open(dataDirectory);
+  const { timelineNumber } = readControlFile(dataDirectory);
+  await files.clear('pg_wal');
+  await files.clear('pg_wal/archive_status');
+  if (base.backupLabel !== null) await files.write('backup_label', base.backupLabel);
+  const store = await walStores.of(timelineId);
+  using live = DataDirectory.open(timelines.dataDirectory(timelineId));
+  await bringTimelineHistory(live, files);
+  const endLsn = await histories.endOfReplay(timelineId, source);
+  const from = parseLsn(base.redoLsn);
+  const damage = await store
+    .place({ into: files, live, from, to: endLsn, ...(signal && { signal }) })
+    .then(() => undefined, asDamage);
+  if (damage && damage.fromLsn <= parseLsn(base.consistentLsn)) throw damage;
+  return { base, dataDirectory, timelineNumber, endLsn, damage };
+}
+
+// The WAL before the damage is in place, and may be all that the target needs.
+function asDamage(error: unknown): HistoryDamaged {
+  if (error instanceof HistoryDamaged) return error;
+  throw error;
+}
+
+// A segment begins with pages of the timeline number before; only these files say that this is right.
+async function bringTimelineHistory(live: DataDirectory, files: DataDirectory): Promise<void> {
+  for (const name of await live.list('pg_wal')) {
+    if (!name.endsWith('.history')) continue;
+    await files.write(`pg_wal/${name}`, live.read(`pg_wal/${name}`, MAX_HISTORY_BYTES));
+  }
+}
+
+function isDamage(error: unknown): error is Error {
+  if (error instanceof ComputeError) return error.code === 'data_directory_damaged';
+  if (error instanceof VolumeError && error.code === 'tree_missing') return true;
+  return hasErrorCode(error, 'EIO') || hasErrorCode((error as Error).cause, 'EIO');
+}

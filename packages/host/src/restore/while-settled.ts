@@ -1,0 +1,71 @@
+import { markHead } from '@pgfleet/compute';
+import type { Head } from '@pgfleet/compute';
+import { PgfleetError } from '@pgfleet/contract';
+import type { TimelineId } from '@pgfleet/contract';
+import { sleep } from '@pgfleet/kit';
+import type { ComputeRun } from '../endpoints/compute-run.ts';
+import type { RestMark } from '../history/history-record.ts';
+import { toHostError } from '../host-error.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { ensureRestMark } from './ensure-rest-mark.ts';
+
+const SETTLE_MS = 30_000;
+const ATTEMPT_INTERVAL_MS = 50;
+const never = new AbortController().signal;
+
+interface SettledTimeline {
+  readonly timelineId: TimelineId;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Settled<T> {
+  /** What comes before `head.lsn` stays for a copy, whatever becomes of the compute. */
+  readonly running: (head: Head) => T;
+  /** Nothing starts on the timeline meanwhile; so it is to be short, since a client may wait. */
+  readonly resting: (rest: RestMark, signal: AbortSignal) => Promise<T>;
+}
+
+/**
+ * Does the one or the other, as soon as a timeline neither starts nor stops. A compute whose backends
+ * have crashed says nothing for a moment either.
+ *
+ * @throws PgfleetError `timeline_not_found`, `timeline_locked` when it does not settle; what `resting`
+ * throws; why the compute does not answer.
+ */
+export async function whileSettled<T>(
+  parts: CopyParts,
+  { timelineId, signal = never }: SettledTimeline,
+  { running, resting }: Settled<T>,
+): Promise<T> {
+  const end = performance.now() + SETTLE_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    parts.timelines.ready(timelineId);
+    const run = parts.claims.running(timelineId);
+    let hasBegun = false;
+    try {
+      if (run) return running(await run.use(markHead));
+      return await parts.claims.atRest(
+        timelineId,
+        async (restSignal) => {
+          hasBegun = true;
+          using lock = await parts.timelines.lock(timelineId, restSignal);
+          const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
+          return resting(rest, restSignal);
+        },
+        { signal },
+      );
+    } catch (error) {
+      if (hasBegun || !isPassing(error, run) || performance.now() >= end) throw error;
+    }
+    await sleep(ATTEMPT_INTERVAL_MS, signal);
+  }
+}
+
+// A compute that is stopping or has died ends whatever it was asked; that its disk is full does not
+// pass.
+function isPassing(error: unknown, run: ComputeRun | undefined): boolean {
+  if (!run) return error instanceof PgfleetError && error.code === 'timeline_locked';
+  const { code } = toHostError(error);
+  return code !== 'disk_full' && code !== 'too_many_requests';
+}
