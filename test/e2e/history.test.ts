@@ -117,7 +117,8 @@ async function lsnOf(uri: string): Promise<string> {
 /** Paths of all that hosts keep of timelines: their data, points of history and records. */
 async function dataOfTenants(): Promise<readonly string[]> {
   const names = ['tl-*', 'pt-*', 'wal-*'].flatMap((name) => ['-o', '-name', name]);
-  const where = [join(platform.dataDir, 'hosts'), '-maxdepth', '5'];
+  // Records that are being written come and go while they are looked for.
+  const where = [join(platform.dataDir, 'hosts'), '-ignore_readdir_race', '-maxdepth', '5'];
   const { stdout } = await run('find', [...where, '(', ...names.slice(1), ')', '-prune', '-print']);
   return stdout.trim().split('\n');
 }
