@@ -28,7 +28,10 @@ export interface WalStretch {
   readonly timelineNumber: number;
 }
 
-/** Returns where the first broken record between two places begins; `undefined` when all are whole. */
+/**
+ * Returns where the first broken record between two places begins; `undefined` when all are whole, up
+ * to the end or to where a segment is missing.
+ */
 export async function findBrokenRecord(
   files: DataDirectory,
   { from, to, timelineNumber }: WalStretch,
@@ -38,12 +41,13 @@ export async function findBrokenRecord(
     if (wal.isNewSegment(at)) await setImmediate();
     const record = wal.record(at);
     if (record === 'broken') return at;
+    if (record === 'missing') return undefined;
     at = record.next;
   }
   return undefined;
 }
 
-type Record = { readonly next: bigint } | 'broken';
+type Record = { readonly next: bigint } | 'broken' | 'missing';
 
 /** The bytes of WAL without what frames them, one segment at a time in memory. */
 class WalBytes {
@@ -71,12 +75,12 @@ class WalBytes {
 
   record(at: bigint): Record {
     const head = this.#read(at, RECORD_HEAD_BYTES);
-    if (!head) return 'broken';
+    if (!head) return 'missing';
     if (head.overwrittenAt !== undefined) return { next: this.skipHeader(head.overwrittenAt) };
     const length = head.bytes.readUInt32LE(0);
     if (length < RECORD_HEAD_BYTES || length > MAX_RECORD_BYTES) return 'broken';
     const whole = this.#read(at, length);
-    if (!whole) return 'broken';
+    if (!whole) return 'missing';
     if (whole.overwrittenAt !== undefined) return { next: this.skipHeader(whole.overwrittenAt) };
     const { bytes, end } = whole;
     const crc = crc32c(bytes.subarray(RECORD_HEAD_BYTES), bytes.subarray(0, CRC_OFFSET));

@@ -127,8 +127,11 @@ async function bringTimelineHistory(live: DataDirectory, files: DataDirectory): 
   }
 }
 
+// A control file whose version no Postgres has is torn as well: the source's is known.
+const CONTROL_FILE_DAMAGES = ['data_directory_damaged', 'installation_unusable'];
+
 function isDamage(error: unknown): error is Error {
-  if (error instanceof ComputeError) return error.code === 'data_directory_damaged';
+  if (error instanceof ComputeError) return CONTROL_FILE_DAMAGES.includes(error.code);
   if (error instanceof VolumeError && error.code === 'tree_missing') return true;
   return hasErrorCode(error, 'EIO') || hasErrorCode((error as Error).cause, 'EIO');
 }

@@ -1,0 +1,189 @@
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
+import type { HostClient, PointInTime } from '@pgfleet/contract';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
+import type { HistoryRecord, PointRecord } from '../history/history-record.ts';
+import { openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+
+type Tenant = Awaited<ReturnType<typeof startTenant>>;
+
+const region = 'aws-us-east-2';
+let directory: Awaited<ReturnType<typeof testDirectory>>;
+let opened: Awaited<ReturnType<typeof openTestHost>>;
+let host: HostClient;
+beforeAll(async () => {
+  directory = await testDirectory();
+  opened = await openTestHost(directory.path, { volume: 'auto' });
+  ({ host } = opened);
+});
+afterAll(async () => {
+  await opened[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+interface Past extends Tenant {
+  /** What had been written at which LSN, a segment of WAL apart from each other. */
+  readonly steps: readonly { readonly at: PointInTime & { kind: 'lsn' }; readonly rows: string }[];
+  readonly time: PointInTime;
+}
+
+/** A tenant at rest whose finished WAL is in its store, with steps in several segments. */
+async function tenantWithPast(): Promise<Past> {
+  const tenant = await startTenant(host);
+  const { timelineId } = tenant.timeline;
+  const steps = [];
+  let time: PointInTime = { kind: 'head' };
+  await queryValue(tenant.socketPath, 'CREATE TABLE notes (id serial, filler text)');
+  for (let rows = 1; rows <= 4; rows++) {
+    await queryValue(tenant.socketPath, `INSERT INTO notes (filler) VALUES (repeat('x', 100))`);
+    const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
+    steps.push({ at: at as PointInTime & { kind: 'lsn' }, rows: String(rows) });
+    if (rows === 3) time = await now(tenant);
+    await queryValue(tenant.socketPath, SEGMENT_OF_WAL);
+  }
+  await host.suspend(tenant.endpointId);
+  await expect.poll(() => history(tenant).points.length).toBe(2);
+  await expect.poll(() => stored(tenant).length).toBeGreaterThanOrEqual(4);
+  return { ...tenant, steps, time };
+}
+
+const SEGMENT_OF_WAL = `SELECT count(pg_logical_emit_message(false, 'filler', repeat('x', 1048576)))
+  FROM generate_series(1, 17)`;
+
+async function now({ socketPath }: Tenant): Promise<PointInTime> {
+  const sql = `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  return { kind: 'time', at: String(await queryValue(socketPath, sql)) };
+}
+
+const trees = () => join(directory.path, 'host', 'volume', 'volume', 'trees');
+
+function history({ timeline }: Pick<Tenant, 'timeline'>): HistoryRecord {
+  const path = join(directory.path, 'host', 'history', `${timeline.timelineId}.json`);
+  return JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord;
+}
+
+function stored({ timeline }: Pick<Tenant, 'timeline'>): readonly string[] {
+  const tree = join(trees(), `wal-${timeline.timelineId}`);
+  return readdirSync(tree)
+    .filter((name) => parseSegmentName(name))
+    .sort()
+    .map((name) => join(tree, name));
+}
+
+/** The stored segment that contains an LSN. */
+function segmentOf(tenant: Tenant, { lsn }: { readonly lsn: string }): string {
+  const place = parseLsn(lsn);
+  return stored(tenant).find((path) => {
+    const segment = parseSegmentName(path.slice(-24))!;
+    return segment.start <= place && place < segment.end;
+  })!;
+}
+
+/** Makes a branch as of a point, with an endpoint, and starts it. */
+async function branch({ timeline, endpoint }: Tenant, at: PointInTime): Promise<Tenant> {
+  const ids = { branchId: newBranchId(region), timelineId: newTimelineId() };
+  const source = { kind: 'timeline', timelineId: timeline.timelineId, at } as const;
+  const child = { ...timeline, ...ids, source, initial: { roles: [], databases: [] } };
+  await host.putTimeline(child);
+  const spec = { ...endpoint, ...ids, endpointId: newEndpointId(region), generation: 1 };
+  await host.putEndpoint(spec);
+  const { socketPath } = await host.start(spec.endpointId);
+  return { timeline: child, endpoint: spec, endpointId: spec.endpointId, socketPath };
+}
+
+/** How many notes a branch as of a point has. */
+async function notesAt(tenant: Tenant, at: PointInTime): Promise<unknown> {
+  const { socketPath } = await branch(tenant, at);
+  return queryValue(socketPath, 'SELECT count(*) FROM notes');
+}
+
+const damaged = { code: 'history_damaged' };
+
+function overwrite(path: string, from: number, to: number): void {
+  const bytes = readFileSync(path);
+  bytes.fill(0, from, to);
+  writeFileSync(path, bytes);
+}
+
+const walDamages: Readonly<Record<string, (path: string) => void>> = {
+  removed: (path) => rmSync(path),
+  'cut short': (path) => truncateSync(path, 9_000_000),
+  'zeroed in its middle': (path) => overwrite(path, 4_000_000, 8_000_000),
+};
+
+test.for(Object.entries(walDamages))(
+  'what needs a segment that was %s fails, is named as lost, and nothing else is',
+  async ([, damage]) => {
+    const tenant = await tenantWithPast();
+    const [first, second, third, fourth] = tenant.steps;
+    const path = segmentOf(tenant, third!.at);
+    const segment = parseSegmentName(path.slice(-24))!;
+    damage(path);
+    await expect(notesAt(tenant, fourth!.at)).rejects.toMatchObject(damaged);
+    await expect(notesAt(tenant, tenant.time)).rejects.toMatchObject(damaged);
+    expect(await notesAt(tenant, first!.at)).toBe(first!.rows);
+    expect(await notesAt(tenant, second!.at)).toBe(second!.rows);
+    expect(await notesAt(tenant, { kind: 'head' })).toBe('4');
+    const { lost } = await host.timeline(tenant.timeline.timelineId);
+    expect(lost).toHaveLength(1);
+    expect(parseLsn(lost[0]!.fromLsn)).toBe(segment.start);
+    expect(lost[0]).toMatchObject({ toLsn: history(tenant).points[1]!.consistentLsn });
+  },
+);
+
+test('what needs a record that was changed fails, and names where it is', async () => {
+  const tenant = await tenantWithPast();
+  const [, second, third, fourth] = tenant.steps;
+  const path = segmentOf(tenant, third!.at);
+  const segment = parseSegmentName(path.slice(-24))!;
+  // In the filler that follows the third step.
+  overwrite(path, 15_000_000, 15_000_010);
+  await expect(notesAt(tenant, fourth!.at)).rejects.toMatchObject(damaged);
+  expect(await notesAt(tenant, second!.at)).toBe(second!.rows);
+  expect(await notesAt(tenant, third!.at)).toBe(third!.rows);
+  const { lost } = await host.timeline(tenant.timeline.timelineId);
+  expect(lost).toHaveLength(1);
+  const from = parseLsn(lost[0]!.fromLsn);
+  expect(from).toBeGreaterThan(segment.start);
+  expect(from).toBeLessThanOrEqual(segment.start + 15_000_000n);
+});
+
+const pointDamages: Readonly<Record<string, (tree: string) => void>> = {
+  'lost a file': (tree) => rmSync(join(tree, 'base', '5', readdirSync(join(tree, 'base', '5'))[3]!)),
+  'lost half a file': (tree) => truncateSync(join(tree, 'pg_xact', '0000'), 4096),
+  'has a torn control file': (tree) => overwrite(join(tree, 'global', 'pg_control'), 0, 64),
+  'is gone': (tree) => rmSync(tree, { recursive: true }),
+};
+
+test.for(Object.entries(pointDamages))(
+  'a point that %s is passed over for the one before it',
+  async ([, damage]) => {
+    const tenant = await tenantWithPast();
+    const last = history(tenant).points.at(-1) as PointRecord;
+    await host.start(tenant.endpointId);
+    await queryValue(tenant.socketPath, 'INSERT INTO notes DEFAULT VALUES');
+    const { at } = await host.resolvePoint(tenant.timeline.timelineId, { kind: 'head' });
+    damage(join(trees(), last.tree));
+    expect(await notesAt(tenant, at)).toBe('5');
+    expect((await host.timeline(tenant.timeline.timelineId)).lost).toEqual([]);
+  },
+);
+
+test('what needs a point without another one before it fails, until there is a new one', async () => {
+  const tenant = await branch(await tenantWithPast(), { kind: 'head' });
+  const { timelineId } = tenant.timeline;
+  await queryValue(tenant.socketPath, 'INSERT INTO notes DEFAULT VALUES');
+  const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
+  const [beginning] = history(tenant).points;
+  rmSync(join(trees(), beginning!.tree, 'global', '1260'));
+  await expect(notesAt(tenant, at)).rejects.toMatchObject(damaged);
+  const lost = async () => (await host.timeline(timelineId)).lost;
+  expect(await lost()).toMatchObject([{ fromLsn: beginning!.consistentLsn }]);
+  // The next look of the host takes a point, and what comes after it can be restored again.
+  await expect.poll(lost, { timeout: 30_000 }).toMatchObject([{ toLsn: expect.any(String) as string }]);
+  await queryValue(tenant.socketPath, 'INSERT INTO notes DEFAULT VALUES');
+  expect(await notesAt(tenant, { kind: 'head' })).toBe('6');
+  await expect(notesAt(tenant, at)).rejects.toMatchObject(damaged);
+});
