@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { HostClient, PointInTime } from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
 import type { HistoryRecord, PointRecord } from '../history/history-record.ts';
@@ -13,10 +14,13 @@ const region = 'aws-us-east-2';
 let directory: Awaited<ReturnType<typeof testDirectory>>;
 let opened: Awaited<ReturnType<typeof openTestHost>>;
 let host: HostClient;
+/** Whose files are damaged by one test after the other, and whole again after each. */
+let tenant: Past;
 beforeAll(async () => {
   directory = await testDirectory();
   opened = await openTestHost(directory.path, { volume: 'auto' });
   ({ host } = opened);
+  tenant = await tenantWithPast();
 });
 afterAll(async () => {
   await opened[Symbol.asyncDispose]();
@@ -44,8 +48,8 @@ async function tenantWithPast(): Promise<Past> {
     await queryValue(tenant.socketPath, SEGMENT_OF_WAL);
   }
   await host.suspend(tenant.endpointId);
-  await expect.poll(() => history(tenant).points.length).toBe(2);
-  await expect.poll(() => stored(tenant).length).toBeGreaterThanOrEqual(4);
+  const isKept = () => history(tenant).points.length === 2 && stored(tenant).length >= 4;
+  await waitUntil(isKept, { what: 'a point and the WAL before it', timeoutMs: 30_000 });
   return { ...tenant, steps, time };
 }
 
@@ -99,6 +103,19 @@ async function notesAt(tenant: Tenant, at: PointInTime): Promise<unknown> {
   return queryValue(socketPath, 'SELECT count(*) FROM notes');
 }
 
+/** Puts a file or tree back as it was. */
+function wholeAgain(path: string): Disposable {
+  const copy = join(directory.path, 'whole');
+  cpSync(path, copy, { recursive: true });
+  return {
+    [Symbol.dispose]: () => {
+      rmSync(path, { recursive: true, force: true });
+      cpSync(copy, path, { recursive: true });
+      rmSync(copy, { recursive: true });
+    },
+  };
+}
+
 const damaged = { code: 'history_damaged' };
 
 function overwrite(path: string, from: number, to: number): void {
@@ -116,10 +133,10 @@ const walDamages: Readonly<Record<string, (path: string) => void>> = {
 test.for(Object.entries(walDamages))(
   'what needs a segment that was %s fails, is named as lost, and nothing else is',
   async ([, damage]) => {
-    const tenant = await tenantWithPast();
     const [first, second, third, fourth] = tenant.steps;
     const path = segmentOf(tenant, third!.at);
     const segment = parseSegmentName(path.slice(-24))!;
+    using _whole = wholeAgain(path);
     damage(path);
     await expect(notesAt(tenant, fourth!.at)).rejects.toMatchObject(damaged);
     await expect(notesAt(tenant, tenant.time)).rejects.toMatchObject(damaged);
@@ -134,24 +151,24 @@ test.for(Object.entries(walDamages))(
 );
 
 test('what needs a record that was changed fails, and names where it is', async () => {
-  const tenant = await tenantWithPast();
   const [, second, third, fourth] = tenant.steps;
   const path = segmentOf(tenant, third!.at);
   const segment = parseSegmentName(path.slice(-24))!;
+  using _whole = wholeAgain(path);
   // In the filler that follows the third step.
   overwrite(path, 15_000_000, 15_000_010);
   await expect(notesAt(tenant, fourth!.at)).rejects.toMatchObject(damaged);
   expect(await notesAt(tenant, second!.at)).toBe(second!.rows);
   expect(await notesAt(tenant, third!.at)).toBe(third!.rows);
   const { lost } = await host.timeline(tenant.timeline.timelineId);
-  expect(lost).toHaveLength(1);
-  const from = parseLsn(lost[0]!.fromLsn);
+  const from = parseLsn(lost.at(-1)!.fromLsn);
   expect(from).toBeGreaterThan(segment.start);
   expect(from).toBeLessThanOrEqual(segment.start + 15_000_000n);
 });
 
 const pointDamages: Readonly<Record<string, (tree: string) => void>> = {
-  'lost a file': (tree) => rmSync(join(tree, 'base', '5', readdirSync(join(tree, 'base', '5'))[3]!)),
+  'lost a file': (tree) =>
+    rmSync(join(tree, 'base', '5', readdirSync(join(tree, 'base', '5'))[3]!)),
   'lost half a file': (tree) => truncateSync(join(tree, 'pg_xact', '0000'), 4096),
   'has a torn control file': (tree) => overwrite(join(tree, 'global', 'pg_control'), 0, 64),
   'is gone': (tree) => rmSync(tree, { recursive: true }),
@@ -160,30 +177,34 @@ const pointDamages: Readonly<Record<string, (tree: string) => void>> = {
 test.for(Object.entries(pointDamages))(
   'a point that %s is passed over for the one before it',
   async ([, damage]) => {
-    const tenant = await tenantWithPast();
-    const last = history(tenant).points.at(-1) as PointRecord;
+    const { timelineId } = tenant.timeline;
     await host.start(tenant.endpointId);
-    await queryValue(tenant.socketPath, 'INSERT INTO notes DEFAULT VALUES');
-    const { at } = await host.resolvePoint(tenant.timeline.timelineId, { kind: 'head' });
-    damage(join(trees(), last.tree));
-    expect(await notesAt(tenant, at)).toBe('5');
-    expect((await host.timeline(tenant.timeline.timelineId)).lost).toEqual([]);
+    const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
+    const last = history(tenant).points.at(-1) as PointRecord;
+    const { lost } = history(tenant);
+    const tree = join(trees(), last.tree);
+    using _whole = wholeAgain(tree);
+    damage(tree);
+    expect(await notesAt(tenant, at)).toBe('4');
+    expect((await host.timeline(timelineId)).lost).toEqual(lost);
   },
 );
 
 test('what needs a point without another one before it fails, until there is a new one', async () => {
-  const tenant = await branch(await tenantWithPast(), { kind: 'head' });
-  const { timelineId } = tenant.timeline;
-  await queryValue(tenant.socketPath, 'INSERT INTO notes DEFAULT VALUES');
+  const child = await branch(tenant, { kind: 'head' });
+  const { timelineId } = child.timeline;
+  await queryValue(child.socketPath, 'INSERT INTO notes DEFAULT VALUES');
   const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
-  const [beginning] = history(tenant).points;
+  const [beginning] = history(child).points;
   rmSync(join(trees(), beginning!.tree, 'global', '1260'));
-  await expect(notesAt(tenant, at)).rejects.toMatchObject(damaged);
+  await expect(notesAt(child, at)).rejects.toMatchObject(damaged);
   const lost = async () => (await host.timeline(timelineId)).lost;
   expect(await lost()).toMatchObject([{ fromLsn: beginning!.consistentLsn }]);
   // The next look of the host takes a point, and what comes after it can be restored again.
-  await expect.poll(lost, { timeout: 30_000 }).toMatchObject([{ toLsn: expect.any(String) as string }]);
-  await queryValue(tenant.socketPath, 'INSERT INTO notes DEFAULT VALUES');
-  expect(await notesAt(tenant, { kind: 'head' })).toBe('6');
-  await expect(notesAt(tenant, at)).rejects.toMatchObject(damaged);
+  await expect
+    .poll(lost, { timeout: 30_000 })
+    .toMatchObject([{ toLsn: expect.any(String) as string }]);
+  await queryValue(child.socketPath, 'INSERT INTO notes DEFAULT VALUES');
+  expect(await notesAt(child, { kind: 'head' })).toBe('6');
+  await expect(notesAt(child, at)).rejects.toMatchObject(damaged);
 });

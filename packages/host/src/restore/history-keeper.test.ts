@@ -55,7 +55,9 @@ test('a running compute that writes has its history kept up, one that is idle is
   const tenant = await startTenant(host);
   const { timelineId } = tenant.timeline;
   await writeWal(tenant, 80);
-  await expect.poll(() => points(tenant).map(({ kind }) => kind), patience).toEqual(['rest', 'running']);
+  await expect
+    .poll(() => points(tenant).map(({ kind }) => kind), patience)
+    .toEqual(['rest', 'running']);
   // What was finished before the point is out of the way of Postgres, and not lost.
   await expect.poll(() => segments(timelineId, 'pg_wal').length, patience).toBeLessThanOrEqual(2);
   expect(segments(`wal-${timelineId}`).length).toBeGreaterThanOrEqual(5);
@@ -64,7 +66,9 @@ test('a running compute that writes has its history kept up, one that is idle is
   // Some WAL is worth a point once it is quiet, and none after that.
   await writeWal(tenant, 30);
   await expect.poll(() => points(tenant).length, patience).toBe(3);
-  const [at = ''] = points(tenant).slice(-1).map((point) => point.at);
+  const [at = ''] = points(tenant)
+    .slice(-1)
+    .map((point) => point.at);
   await expect.poll(() => Date.now() - Date.parse(at), patience).toBeGreaterThan(8000);
   expect(points(tenant)).toHaveLength(3);
 });
@@ -88,28 +92,24 @@ test('what nobody can ask for any more is given back', async () => {
   expect(existsSync(historyPath(tenant))).toBe(false);
 });
 
-test(
-  'suspends without a write cost nothing',
-  { timeout: 60_000 + SUSPENDS * 3000 },
-  async () => {
-    const tenant = await startTenant(host);
-    await queryValue(tenant.socketPath, 'CREATE TABLE notes AS SELECT 1 AS n');
-    await host.suspend(tenant.endpointId);
+test('suspends without a write cost nothing', { timeout: 60_000 + SUSPENDS * 3000 }, async () => {
+  const tenant = await startTenant(host);
+  await queryValue(tenant.socketPath, 'CREATE TABLE notes AS SELECT 1 AS n');
+  await host.suspend(tenant.endpointId);
+  await host.start(tenant.endpointId);
+  await host.suspend(tenant.endpointId);
+  const before = { ...usage(), points: points(tenant).length };
+  for (let n = 0; n < SUSPENDS; n++) {
     await host.start(tenant.endpointId);
     await host.suspend(tenant.endpointId);
-    const before = { ...usage(), points: points(tenant).length };
-    for (let n = 0; n < SUSPENDS; n++) {
-      await host.start(tenant.endpointId);
-      await host.suspend(tenant.endpointId);
-    }
-    const after = { ...usage(), points: points(tenant).length };
-    const cost = { bytes: after.bytes - before.bytes, inodes: after.inodes - before.inodes };
-    process.stdout.write(`${SUSPENDS} suspends: ${JSON.stringify({ before, after, cost })}\n`);
-    expect(after.points).toBe(before.points);
-    expect(cost.inodes).toBeLessThan(50);
-    // What the starts and stops themselves log comes to less than half a segment.
-    expect(cost.bytes).toBeLessThan(2 * MIB + SUSPENDS * 20_000);
-    await host.start(tenant.endpointId);
-    expect(await queryValue(tenant.socketPath, 'SELECT n FROM notes')).toBe(1);
-  },
-);
+  }
+  const after = { ...usage(), points: points(tenant).length };
+  const cost = { bytes: after.bytes - before.bytes, inodes: after.inodes - before.inodes };
+  process.stdout.write(`${SUSPENDS} suspends: ${JSON.stringify({ before, after, cost })}\n`);
+  expect(after.points).toBe(before.points);
+  expect(cost.inodes).toBeLessThan(50);
+  // What the starts and stops themselves log comes to less than half a segment.
+  expect(cost.bytes).toBeLessThan(2 * MIB + SUSPENDS * 20_000);
+  await host.start(tenant.endpointId);
+  expect(await queryValue(tenant.socketPath, 'SELECT n FROM notes')).toBe(1);
+});

@@ -32,10 +32,7 @@ function lasting() {
 test('a launch interrupts work that yields and waits for work that does not', async () => {
   const { claims, timelineId, endpointId, enter } = setUp();
   const yielding = claims.atRest(timelineId, lasting().work, { yields: true });
-  await Promise.all([
-    expect(yielding).rejects.toMatchObject({ code: 'timeline_locked' }),
-    enter(),
-  ]);
+  await Promise.all([expect(yielding).rejects.toMatchObject({ code: 'timeline_locked' }), enter()]);
   claims.release(timelineId, endpointId);
   const { work, end } = lasting();
   const visit = claims.atRest(timelineId, work);
