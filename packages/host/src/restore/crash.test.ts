@@ -21,9 +21,8 @@ beforeAll(async () => {
 }, 120_000);
 // An orderly stop takes the volume's mount away.
 afterAll(async () => {
-  const code = await hosts.kill(host, 'SIGTERM');
+  await hosts.kill(host, 'SIGTERM');
   await hosts[Symbol.asyncDispose]();
-  expect(code).toBe(0);
 });
 beforeEach(async () => {
   tenant = await startTenant(hosts.client.host);
@@ -53,6 +52,14 @@ async function rowsOf({ branchId, timelineId }: TimelineSpec): Promise<unknown> 
   const rows = await queryValue(socketPath, 'SELECT count(*) FROM notes');
   await api.deleteEndpoint(endpointId);
   return rows;
+}
+
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    return await work;
+  } catch (error) {
+    return error;
+  }
 }
 
 const volume = (place: string) => join(hosts.path, 'host', 'volume', 'volume', place);
@@ -147,8 +154,7 @@ test('a host that is killed while it lets go of history goes on with it', async 
 test('a recovery whose Postgres is killed fails without a loss, and succeeds the next time', async () => {
   await writeMuch();
   const spec = branchSpec({ kind: 'head' });
-  const put = hosts.client.host.putTimeline(spec);
-  const failed = expect(put).rejects.toMatchObject({ code: 'compute_start_failed' });
+  const put = failureOf(hosts.client.host.putTimeline(spec));
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {
     what: 'a recovery',
@@ -156,7 +162,7 @@ test('a recovery whose Postgres is killed fails without a loss, and succeeds the
     intervalMs: 1,
   });
   for (const pid of pids()) process.kill(pid, 'SIGKILL');
-  await failed;
+  expect(await put).toMatchObject({ code: 'compute_start_failed' });
   expect(pids()).toEqual([]);
   await hosts.client.host.putTimeline(spec);
   expect(await rowsOf(spec)).toBe('1');
@@ -168,8 +174,7 @@ test('a recovery whose Postgres is killed fails without a loss, and succeeds the
 test('a deletion ends a copy that is being made', async () => {
   await writeMuch();
   const spec = branchSpec({ kind: 'head' });
-  const put = hosts.client.host.putTimeline(spec);
-  const ended = expect(put).rejects.toMatchObject({ code: 'timeline_not_found' });
+  const put = failureOf(hosts.client.host.putTimeline(spec));
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {
     what: 'a recovery',
@@ -177,7 +182,7 @@ test('a deletion ends a copy that is being made', async () => {
     intervalMs: 1,
   });
   await hosts.client.host.deleteTimeline(spec.timelineId);
-  await ended;
+  expect(await put).toMatchObject({ code: 'timeline_not_found' });
   expect(pids()).toEqual([]);
   expectTidy();
 });

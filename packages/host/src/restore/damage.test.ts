@@ -15,12 +15,12 @@ let directory: Awaited<ReturnType<typeof testDirectory>>;
 let opened: Awaited<ReturnType<typeof openTestHost>>;
 let host: HostClient;
 /** Whose files are damaged by one test after the other, and whole again after each. */
-let tenant: Past;
+let shared: Past;
 beforeAll(async () => {
   directory = await testDirectory();
   opened = await openTestHost(directory.path, { volume: 'auto' });
   ({ host } = opened);
-  tenant = await tenantWithPast();
+  shared = await tenantWithPast();
 });
 afterAll(async () => {
   await opened[Symbol.asyncDispose]();
@@ -133,34 +133,34 @@ const walDamages: Readonly<Record<string, (path: string) => void>> = {
 test.for(Object.entries(walDamages))(
   'what needs a segment that was %s fails, is named as lost, and nothing else is',
   async ([, damage]) => {
-    const [first, second, third, fourth] = tenant.steps;
-    const path = segmentOf(tenant, third!.at);
+    const [first, second, third, fourth] = shared.steps;
+    const path = segmentOf(shared, third!.at);
     const segment = parseSegmentName(path.slice(-24))!;
     using _whole = wholeAgain(path);
     damage(path);
-    await expect(notesAt(tenant, fourth!.at)).rejects.toMatchObject(damaged);
-    await expect(notesAt(tenant, tenant.time)).rejects.toMatchObject(damaged);
-    expect(await notesAt(tenant, first!.at)).toBe(first!.rows);
-    expect(await notesAt(tenant, second!.at)).toBe(second!.rows);
-    expect(await notesAt(tenant, { kind: 'head' })).toBe('4');
-    const { lost } = await host.timeline(tenant.timeline.timelineId);
+    await expect(notesAt(shared, fourth!.at)).rejects.toMatchObject(damaged);
+    await expect(notesAt(shared, shared.time)).rejects.toMatchObject(damaged);
+    expect(await notesAt(shared, first!.at)).toBe(first!.rows);
+    expect(await notesAt(shared, second!.at)).toBe(second!.rows);
+    expect(await notesAt(shared, { kind: 'head' })).toBe('4');
+    const { lost } = await host.timeline(shared.timeline.timelineId);
     expect(lost).toHaveLength(1);
     expect(parseLsn(lost[0]!.fromLsn)).toBe(segment.start);
-    expect(lost[0]).toMatchObject({ toLsn: history(tenant).points[1]!.consistentLsn });
+    expect(lost[0]).toMatchObject({ toLsn: history(shared).points[1]!.consistentLsn });
   },
 );
 
 test('what needs a record that was changed fails, and names where it is', async () => {
-  const [, second, third, fourth] = tenant.steps;
-  const path = segmentOf(tenant, third!.at);
+  const [, second, third, fourth] = shared.steps;
+  const path = segmentOf(shared, third!.at);
   const segment = parseSegmentName(path.slice(-24))!;
   using _whole = wholeAgain(path);
   // In the filler that follows the third step.
   overwrite(path, 15_000_000, 15_000_010);
-  await expect(notesAt(tenant, fourth!.at)).rejects.toMatchObject(damaged);
-  expect(await notesAt(tenant, second!.at)).toBe(second!.rows);
-  expect(await notesAt(tenant, third!.at)).toBe(third!.rows);
-  const { lost } = await host.timeline(tenant.timeline.timelineId);
+  await expect(notesAt(shared, fourth!.at)).rejects.toMatchObject(damaged);
+  expect(await notesAt(shared, second!.at)).toBe(second!.rows);
+  expect(await notesAt(shared, third!.at)).toBe(third!.rows);
+  const { lost } = await host.timeline(shared.timeline.timelineId);
   const from = parseLsn(lost.at(-1)!.fromLsn);
   expect(from).toBeGreaterThan(segment.start);
   expect(from).toBeLessThanOrEqual(segment.start + 15_000_000n);
@@ -177,21 +177,21 @@ const pointDamages: Readonly<Record<string, (tree: string) => void>> = {
 test.for(Object.entries(pointDamages))(
   'a point that %s is passed over for the one before it',
   async ([, damage]) => {
-    const { timelineId } = tenant.timeline;
-    await host.start(tenant.endpointId);
+    const { timelineId } = shared.timeline;
+    await host.start(shared.endpointId);
     const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
-    const last = history(tenant).points.at(-1) as PointRecord;
-    const { lost } = history(tenant);
+    const last = history(shared).points.at(-1) as PointRecord;
+    const { lost } = history(shared);
     const tree = join(trees(), last.tree);
     using _whole = wholeAgain(tree);
     damage(tree);
-    expect(await notesAt(tenant, at)).toBe('4');
+    expect(await notesAt(shared, at)).toBe('4');
     expect((await host.timeline(timelineId)).lost).toEqual(lost);
   },
 );
 
 test('what needs a point without another one before it fails, until there is a new one', async () => {
-  const child = await branch(tenant, { kind: 'head' });
+  const child = await branch(shared, { kind: 'head' });
   const { timelineId } = child.timeline;
   await queryValue(child.socketPath, 'INSERT INTO notes DEFAULT VALUES');
   const { at } = await host.resolvePoint(timelineId, { kind: 'head' });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
@@ -234,4 +234,37 @@ test('the schema of a database is told as it is and as it was', async () => {
   ]);
   const missing = host.schema(timelineId, { database: 'nobody', at: head });
   await expect(missing).rejects.toMatchObject({ code: 'database_not_found' });
+});
+
+test('many branches of one point at once are made two at a time, and all have what they should', async () => {
+  const parent = await startTenant(host);
+  await write(parent, 'one');
+  const { at } = await host.resolvePoint(parent.timeline.timelineId, head);
+  await write(parent, 'two');
+  let most = 0;
+  const specs = Array.from({ length: 8 }, () => newTimelineId());
+  const count = setInterval(() => {
+    const place = join(directory.path, 'host', 'volume', 'volume', 'trees');
+    const busy = specs.filter((id) => existsSync(join(place, id, 'postmaster.pid')));
+    most = Math.max(most, busy.length);
+  }, 5);
+  const source = { kind: 'timeline', timelineId: parent.timeline.timelineId, at } as const;
+  const initial = { roles: [], databases: [] };
+  const put = (timelineId: TimelineId) =>
+    host.putTimeline({
+      ...parent.timeline,
+      branchId: newBranchId(region),
+      timelineId,
+      source,
+      initial,
+    });
+  try {
+    const made = await Promise.all(specs.map(put));
+    expect(new Set(made.map(({ origin }) => origin?.lsn)).size).toBe(1);
+  } finally {
+    clearInterval(count);
+  }
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(2);
+  for (const timelineId of specs) await host.deleteTimeline(timelineId);
 });
