@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Says how many answers were checked against the published contract.
+const globalSetup = ['packages/testkit/src/contract/report-answer-counts.ts'];
+
 // Workspace packages are read from their sources, so no build is needed before a unit test.
 const conditions = ['source', 'node'];
 
@@ -13,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'packages',
           include: ['packages/*/src/**/*.test.ts', 'bench/src/**/*.test.ts'],
+          globalSetup,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -23,6 +27,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup,
+          setupFiles: ['test/e2e/watch-answers.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,

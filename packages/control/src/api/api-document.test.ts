@@ -1,6 +1,6 @@
+import { publishedContract } from '@pgfleet/testkit';
+import type { PublishedOperation } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contractOperations } from '../testing/openapi.ts';
-import type { ContractOperation } from '../testing/openapi.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -56,7 +56,7 @@ const remarks: Readonly<Record<string, string>> = {
 
 test('docs/api.md lists the operations that the router knows', async () => {
   await using control = await TestControl.open(postgres, { works: false });
-  const known = contractOperations().filter(({ method, path }) =>
+  const known = publishedContract().operations.filter(({ method, path }) =>
     control.api.hasRoute({
       method,
       url: `/api/v2${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
@@ -67,7 +67,7 @@ test('docs/api.md lists the operations that the router knows', async () => {
   await expect(document(known)).toMatchFileSnapshot('../../../../docs/api.md');
 });
 
-function document(operations: readonly ContractOperation[]): string {
+function document(operations: readonly PublishedOperation[]): string {
   const rows = operations.map(
     ({ operationId, method, path }) =>
       `| ${method} | \`${path}\` | \`${operationId}\` | ${remarks[operationId] ?? ''} |`,

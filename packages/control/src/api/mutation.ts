@@ -45,7 +45,8 @@ export async function mutate(
   });
   if (answer.preempts) context.worker.preempt();
   else context.worker.kick();
-  return reply.code(answer.status).send(answer.body);
+  // Nothing is not the JSON text `null`.
+  return reply.code(answer.status).send(answer.body ?? undefined);
 }
 
 /**
