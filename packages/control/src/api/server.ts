@@ -30,6 +30,7 @@ import { restoreDrillRoutes } from './routes/restore-drills.ts';
 import { restoreBranchRoute } from './routes/restore-branch.ts';
 import { restoreSnapshotRoutes } from './routes/restore-snapshot.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
+import { unimplementedRoutes } from './routes/unimplemented.ts';
 import { acceptJson, compileValidator, requireStorableText } from './validation.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -69,7 +70,6 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   api.addHook('preHandler', async ({ body, query, params }) => {
     for (const part of [body, query, params]) requireStorableText(part);
   });
-  api.setNotFoundHandler((request) => Promise.reject(unknownRoute(request)));
   createProjectRoute(api, context);
   projectRoutes(api, context);
   changeProjectRoutes(api, context);
@@ -90,14 +90,9 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   operationRoutes(api, context);
   accountRoutes(api, context);
   apiKeyRoutes(api, context);
-}
-
-// What begins like a route of the contract is one that pgfleet does not have yet.
-function unknownRoute(request: FastifyRequest): PgfleetError {
-  const isKnown = /^\/api\/v2\/(projects|organizations|users|consumption_history)\//.test(
-    request.url,
-  );
-  return new PgfleetError(isKnown ? 'not_implemented' : 'not_found');
+  unimplementedRoutes(api);
+  // Here too, so that strangers learn nothing about which addresses there are.
+  api.setNotFoundHandler(() => Promise.reject(new PgfleetError('not_found')));
 }
 
 // A client may name its request; what it names must be fit for headers, logs and the audit log.

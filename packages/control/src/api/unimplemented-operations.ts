@@ -1,0 +1,170 @@
+/*
+ * What the contract has and pgfleet does not: known addresses that are answered with 501, so that a
+ * client learns that it asked for something that exists elsewhere. Unknown ones are answered with
+ * 404. An operation that gets a route leaves this list; the router refuses to know one twice.
+ */
+
+/** Operations that are missing for one reason. */
+export interface UnimplementedGroup {
+  /** For people, as the end of "not implemented: …". */
+  readonly reason: string;
+  /** Methods, then the path below `/api/v2` with `{names}` of parameters. */
+  readonly addresses: readonly string[];
+}
+
+const project = '/projects/{project_id}';
+const branch = `${project}/branches/{branch_id}`;
+const organization = '/organizations/{org_id}';
+
+export const unimplementedGroups: readonly UnimplementedGroup[] = [
+  {
+    reason: 'not built yet',
+    addresses: [
+      `POST ${project}/recover`,
+      `GET POST ${project}/permissions`,
+      `DELETE ${project}/permissions/{permission_id}`,
+      `GET ${project}/available_preload_libraries`,
+      `POST ${project}/transfer_requests`,
+      `PUT ${project}/transfer_requests/{request_id}`,
+      `GET POST ${project}/jwks`,
+      `DELETE ${project}/jwks/{jwks_id}`,
+      `GET ${project}/advisors`,
+      `POST ${branch}/databases`,
+      `PATCH DELETE ${branch}/databases/{database_name}`,
+      `POST ${branch}/roles`,
+      `DELETE ${branch}/roles/{role_name}`,
+      `POST ${branch}/roles/{role_name}/reset_password`,
+      'GET /consumption_history/projects',
+      'GET /consumption_history/v2/projects',
+      'GET /consumption_history/v2/branches',
+      'POST /users/me/projects/transfer',
+      `GET ${organization}`,
+      `GET POST ${organization}/api_keys`,
+      `DELETE ${organization}/api_keys/{key_id}`,
+      `GET PUT DELETE ${organization}/billing/spending_limit`,
+      `GET ${organization}/members`,
+      `GET PATCH DELETE ${organization}/members/{member_id}`,
+      `GET POST ${organization}/invitations`,
+      'POST /organizations/{source_org_id}/projects/transfer',
+    ],
+  },
+  {
+    reason: 'anonymized branches are not built yet',
+    addresses: [
+      `POST ${project}/branch_anonymized`,
+      `GET PATCH ${branch}/masking_rules`,
+      `GET ${branch}/anonymized_status`,
+      `POST ${branch}/anonymize`,
+    ],
+  },
+  {
+    reason: 'pgfleet runs in no VPC: networks are those of its machines',
+    addresses: [
+      `GET ${project}/vpc_endpoints`,
+      `POST DELETE ${project}/vpc_endpoints/{vpc_endpoint_id}`,
+      `GET ${organization}/vpc/vpc_endpoints`,
+      `GET ${organization}/vpc/region/{region_id}/vpc_endpoints`,
+      `GET POST DELETE ${organization}/vpc/region/{region_id}/vpc_endpoints/{vpc_endpoint_id}`,
+    ],
+  },
+  {
+    reason: 'pgfleet has no Data API',
+    addresses: [`GET POST PATCH DELETE ${branch}/data-api/{database_name}`],
+  },
+  {
+    reason: 'pgfleet has no service for the users of applications',
+    addresses: [
+      `GET POST DELETE ${branch}/auth`,
+      `GET POST DELETE ${branch}/auth/domains`,
+      `POST ${branch}/auth/users`,
+      `DELETE ${branch}/auth/users/{auth_user_id}`,
+      `PUT ${branch}/auth/users/{auth_user_id}/role`,
+      `GET POST ${branch}/auth/oauth_providers`,
+      `PATCH DELETE ${branch}/auth/oauth_providers/{oauth_provider_id}`,
+      `POST ${branch}/auth/send_test_email`,
+      `GET PATCH ${branch}/auth/email_and_password`,
+      `GET PATCH ${branch}/auth/email_provider`,
+      `POST ${branch}/auth/email_provider/test`,
+      `GET PATCH ${branch}/auth/allow_localhost`,
+      `PATCH ${branch}/auth/config`,
+      `GET ${branch}/auth/plugins`,
+      `PATCH ${branch}/auth/plugins/organization`,
+      `PATCH ${branch}/auth/plugins/magic-link`,
+      `GET PATCH ${branch}/auth/plugins/phone-number`,
+      `GET PUT ${branch}/auth/webhooks`,
+      'POST /projects/auth/create',
+      'POST /projects/auth/keys',
+      'POST /projects/auth/user',
+      'POST /projects/auth/transfer_ownership',
+      `GET POST DELETE ${project}/auth/domains`,
+      `DELETE ${project}/auth/users/{auth_user_id}`,
+      `GET ${project}/auth/integrations`,
+      `GET POST ${project}/auth/oauth_providers`,
+      `PATCH DELETE ${project}/auth/oauth_providers/{oauth_provider_id}`,
+      `GET PATCH ${project}/auth/email_server`,
+      `DELETE ${project}/auth/integration/{auth_provider}`,
+    ],
+  },
+  {
+    reason: 'pgfleet has no object storage',
+    addresses: [
+      `GET ${branch}/storage`,
+      `GET POST ${branch}/buckets`,
+      `DELETE ${branch}/buckets/{bucket_name}`,
+      `GET ${branch}/buckets/{bucket_name}/objects`,
+      `DELETE ${branch}/buckets/{bucket_name}/objects/{object_key}`,
+      `GET ${branch}/buckets/{bucket_name}/objects/{object_key}/download`,
+      `POST ${branch}/buckets/{bucket_name}/objects/{object_key}/presign`,
+      `DELETE ${branch}/buckets/{bucket_name}/objects-by-prefix`,
+    ],
+  },
+  {
+    reason: 'pgfleet runs no functions',
+    addresses: [
+      `GET ${branch}/functions`,
+      `GET PATCH DELETE ${branch}/functions/{slug}`,
+      `POST ${branch}/functions/{slug}/deployments`,
+      `GET POST ${branch}/triggers`,
+      `GET PATCH DELETE ${branch}/triggers/{trigger_id}`,
+      `GET POST ${branch}/custom-domains`,
+      `DELETE ${branch}/custom-domains/{domain}`,
+    ],
+  },
+  { reason: 'pgfleet has no AI gateway', addresses: [`GET ${branch}/ai_gateway`] },
+  {
+    reason: 'pgfleet has no services beside Postgres that would take them',
+    addresses: [
+      `GET POST ${branch}/credentials`,
+      `DELETE ${branch}/credentials/{token_id}`,
+      `POST ${branch}/credentials/{token_id}/reveal`,
+      `POST ${branch}/credentials/{token_id}/rotate`,
+    ],
+  },
+  {
+    reason: 'only newer clients know them, the published contract does not',
+    addresses: [
+      `GET ${project}/members`,
+      `PUT DELETE ${project}/members/{member_id}/role`,
+      `POST ${branch}/logs/query`,
+      `GET ${branch}/logs/fields`,
+      `GET ${branch}/logs/fields/{field_name}/values`,
+    ],
+  },
+];
+
+/** An operation that is missing. */
+export interface UnimplementedOperation {
+  readonly method: string;
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** The missing operations, one by one. */
+export const unimplementedOperations: readonly UnimplementedOperation[] =
+  unimplementedGroups.flatMap(({ reason, addresses }) =>
+    addresses.flatMap((address) => {
+      const methods = address.split(' ');
+      const path = methods.pop() ?? '';
+      return methods.map((method) => ({ method, path, reason }));
+    }),
+  );
