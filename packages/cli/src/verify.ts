@@ -63,7 +63,9 @@ export function renderDrill(drill: RestoreDrill): string {
       : [
           `restored in ${Math.round(drill.restore_ms)} ms to LSN ${drill.lsn}`,
           `read ${drill.rows} rows in ${drill.relations} tables and indexes of ${drill.databases} databases, ` +
-            `${drill.amcheck ? 'with' : 'without'} amcheck`,
+            `${drill.amcheck ? 'with' : 'without'} amcheck` +
+            (drill.compared ? ', and counted them in a second copy' : ''),
+          `the newest restorable commit was ${drill.recovery_point_seconds} s behind the head`,
         ]),
     ...drill.problems.map((problem) => `problem: ${problem}`),
   ];

@@ -31,10 +31,12 @@ export interface RestoreDrill {
   readonly timestamp?: string;
   /** From the beginning of the restore to the first row. */
   readonly restore_ms?: number;
-  /** How old the newest commit was that could be restored. */
+  /** How far the newest commit that could be restored lay behind the head when it began. */
   readonly recovery_point_seconds?: number;
   /** Whether pages and indexes were read by `amcheck`. */
   readonly amcheck?: boolean;
+  /** Whether a second copy, made in another way, had to have as many rows in every table. */
+  readonly compared?: boolean;
   readonly databases?: number;
   readonly relations?: number;
   readonly rows?: number;

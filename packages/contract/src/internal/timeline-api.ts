@@ -164,10 +164,15 @@ export const VerifyReport = Type.Object({
   lsn,
   /** From the beginning of the restore to the first row. */
   restoreMs: Type.Number({ minimum: 0 }),
-  /** How old the newest restorable commit was when the drill began. */
+  /** How far the newest restorable commit lay behind the head when the drill began. */
   recoveryPointSeconds: Type.Number({ minimum: 0 }),
   /** Whether every page and index was read by `amcheck`; false where the extension is missing. */
   amcheck: Type.Boolean(),
+  /**
+   * Whether the rows of all tables were counted in a copy that was made in another way as well;
+   * false where no other way led there.
+   */
+  compared: Type.Boolean(),
   databases: count,
   relations: count,
   rows: count,

@@ -103,11 +103,13 @@ reached and 503 while it cannot; \`GET /metrics\` is for Prometheus.
 ## pgfleet's own
 
 Same key, same errors. A drill restores a branch into a compute that is thrown away and reads all of
-it. Every project in which something ran has one a day (\`PGFLEET_RESTORE_DRILLS\`).
+it: from the nearest point of history and, where there is one, from the point before it, and both have
+to have as many rows in every table. Every project in which something ran has one a day
+(\`PGFLEET_RESTORE_DRILLS\`); one that could not be done is repeated an hour later.
 
 | method | path | |
 |---|---|---|
-| GET | \`/pgfleet/projects/{project_id}/restore_drills\` | \`{restore_drills}\`, newest first, at most \`limit\` (100): when, to which LSN, how long the restore took (\`restore_ms\`), how old the newest restorable commit was (\`recovery_point_seconds\`), what was read, what is wrong (\`problems\`) |
+| GET | \`/pgfleet/projects/{project_id}/restore_drills\` | \`{restore_drills}\`, newest first, at most \`limit\` (100): when, to which LSN, how long the restore took (\`restore_ms\`), how far the newest restorable commit lay behind the head when it began (\`recovery_point_seconds\`), what was read, whether a second copy had as many rows (\`compared\`), what is wrong (\`problems\`) |
 | POST | \`/pgfleet/projects/{project_id}/branches/{branch_id}/verify\` | a drill now, to \`lsn\`, \`timestamp\` or a random point; answers \`{restore_drill}\` when it is over; two at a time, more are answered with 429 |
 
 ## What differs from Neon

@@ -3,6 +3,7 @@ import type { CreatedProject, RestoreDrill, RestoreDrillList } from '@pgfleet/co
 import { RpcUnreachableError, silentLogger, waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runRestoreDrills } from '../chores/run-restore-drills.ts';
+import { claimDrill } from '../store/restore-drills.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -69,6 +70,7 @@ test('a project in which something ran is drilled once a day', async () => {
       restore_ms: 812.5,
       recovery_point_seconds: 0.2,
       amcheck: true,
+      compared: true,
       rows: 1000,
       problems: [],
     },
@@ -165,6 +167,34 @@ test('damage that prevents the restore is a finding; a host that is away is none
   expect(drill).toMatchObject({ good: false, problems: [expect.stringContaining('damaged')] });
   expect(drill).not.toHaveProperty('restore_ms');
   expect(await drillsOf(control, away)).toEqual([]);
+});
+
+test('a drill that could not be done is repeated an hour later, and does not keep others waiting', async () => {
+  await using control = await TestControl.open(postgres);
+  const away = await busyProject(control);
+  const now = Date.now();
+  control.host.intercept = () => {
+    throw new RpcUnreachableError('gone');
+  };
+  await runDrills(control, new Date(now));
+  control.host.intercept = () => undefined;
+  const other = await busyProject(control);
+  await runDrills(control, new Date(now + 3_000_000));
+  expect(await drillsOf(control, away)).toEqual([]);
+  expect(await drillsOf(control, other)).toHaveLength(1);
+  await runDrills(control, new Date(now + 3_700_000));
+  await runDrills(control, new Date(now + 7_400_000));
+  expect(await drillsOf(control, away)).toHaveLength(1);
+});
+
+test('a drill whose control died is repeated the same day', async () => {
+  await using control = await TestControl.open(postgres);
+  const created = await busyProject(control);
+  const now = Date.now();
+  expect(await claimDrill(control.db, new Date(now))).toBeDefined();
+  expect(await claimDrill(control.db, new Date(now + 3_700_000))).toBeUndefined();
+  await runDrills(control, new Date(now + 3 * 3_600_000));
+  expect(await drillsOf(control, created)).toHaveLength(1);
 });
 
 test('a drill can be had at once, at a point of one’s choice', async () => {

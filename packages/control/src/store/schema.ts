@@ -81,6 +81,7 @@ interface ProjectsTable extends Timestamps {
   readonly default_endpoint_settings: DefaultEndpointSettings;
   readonly settings: ProjectSettings;
   readonly drilled_at: Date | null;
+  readonly drill_after: Date | null;
   readonly deleted_at: Date | null;
 }
 

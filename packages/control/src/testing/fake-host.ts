@@ -177,6 +177,7 @@ export class FakeHost {
       restoreMs: 812.5,
       recoveryPointSeconds: 0.2,
       amcheck: true,
+      compared: true,
       databases: 1,
       relations: 70,
       rows: 1000,

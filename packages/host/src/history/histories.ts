@@ -19,6 +19,13 @@ export interface HistoriesOptions {
   readonly beginning: (timelineId: TimelineId) => HistoryRecord;
 }
 
+/** Which point a recovery is to begin at. */
+interface PointWish {
+  readonly target: RecoveryTarget;
+  readonly damaged: ReadonlySet<string>;
+  readonly from?: string | undefined;
+}
+
 /** The histories of a host's timelines, one file for each that has one, read when needed. */
 export class Histories {
   readonly #options: HistoriesOptions;
@@ -72,15 +79,20 @@ export class Histories {
     });
   }
 
-  /** The newest point that a recovery to a target can begin at, but for those that are damaged. */
+  /**
+   * The newest point that a recovery to a target can begin at, but for those that are damaged; or
+   * the one that is asked for, if it is such a point.
+   */
   async nearest(
     timelineId: TimelineId,
-    { target, damaged }: { readonly target: RecoveryTarget; readonly damaged: ReadonlySet<string> },
+    { target, damaged, from }: PointWish,
   ): Promise<PointRecord | undefined> {
     const { points } = await this.get(timelineId);
     const last = nearestPoint(points, target);
     const candidates = last ? points.slice(0, points.indexOf(last) + 1) : [];
-    return candidates.findLast(({ tree }) => !damaged.has(tree));
+    return candidates.findLast(
+      ({ tree }) => !damaged.has(tree) && (from === undefined || tree === from),
+    );
   }
 
   /** Up to where WAL is needed, so that a recovery finds a record beyond its target. */

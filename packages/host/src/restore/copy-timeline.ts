@@ -40,6 +40,7 @@ export async function copyTimeline(
       running: (head) => ({ recovery: recoveryTo(source, head) }),
       resting: async (rest, signal) => {
         if (!isAtRestAs(at, rest)) return { recovery: recoveryTo(source, endOf(rest)) };
+        if (order.from) return { recovery: recoveryTo({ ...source, at: HEAD }, endOf(rest)) };
         return { made: await cloneAtRest(parts, { timelineId, rest }, { ...order, signal }) };
       },
     },
@@ -48,11 +49,13 @@ export async function copyTimeline(
 }
 
 /** Whether a cluster at rest is at that point as it lies: nothing was committed after it. */
-function isAtRestAs(at: PointInTime, rest: RestMark): boolean {
+export function isAtRestAs(at: PointInTime, rest: RestMark): boolean {
   if (at.kind === 'head') return true;
   if (at.kind === 'lsn') return at.lsn === rest.lsn;
   return timestampMicros(at.at) >= timestampMicros(rest.at);
 }
+
+const HEAD = { kind: 'head' } as const;
 
 type End = Pick<Head, 'lsn' | 'endLsn'>;
 

@@ -1,5 +1,5 @@
 import { newTimelineId, PgfleetError } from '@pgfleet/contract';
-import type { PointInTime, TimelineId } from '@pgfleet/contract';
+import type { PointInTime, TimelineId, TimelineReady } from '@pgfleet/contract';
 import type { PostgresSettings } from '@pgfleet/compute';
 import type { CopyParts } from './copy-parts.ts';
 import { resolvePoint } from './resolve-point.ts';
@@ -9,13 +9,15 @@ import type { ThrowawayAccess } from './throwaway-run.ts';
 export interface PastOptions {
   readonly timelineId: TimelineId;
   readonly at: PointInTime;
+  /** As of {@link PutOptions.from}. */
+  readonly from?: string | undefined;
   readonly settings?: PostgresSettings;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a copy of a timeline was cut. */
 export interface PastAccess extends ThrowawayAccess {
-  readonly lsn: string;
+  readonly origin: NonNullable<TimelineReady['origin']>;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface PastAccess extends ThrowawayAccess {
  */
 export async function withPastCopy<T>(
   parts: CopyParts,
-  { timelineId, at, settings, signal }: PastOptions,
+  { timelineId, at, from, settings, signal }: PastOptions,
   work: (access: PastAccess) => Promise<T>,
 ): Promise<T> {
   const { timelines, claims } = parts;
@@ -42,7 +44,7 @@ export async function withPastCopy<T>(
         initial: { roles: [], databases: [] },
         historyRetentionSeconds: 0,
       },
-      { ephemeral: true, ...(signal && { signal }) },
+      { ephemeral: true, ...(from && { from }), ...(signal && { signal }) },
     );
     if (!origin) throw new PgfleetError('internal');
     return await claims.atRest(
@@ -59,7 +61,7 @@ export async function withPastCopy<T>(
           ...(settings && { settings }),
           signal: restSignal,
         };
-        return withThrowawayRun(parts, run, (access) => work({ ...access, lsn: origin.lsn }));
+        return withThrowawayRun(parts, run, (access) => work({ ...access, origin }));
       },
       { signal },
     );

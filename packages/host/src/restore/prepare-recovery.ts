@@ -50,7 +50,7 @@ export function prepareRecovery(
   const { histories, timelines } = parts;
   return histories.using(source.timelineId, async () => {
     timelines.ready(source.timelineId);
-    const base = await histories.nearest(source.timelineId, source);
+    const base = await histories.nearest(source.timelineId, { ...source, from: order.from });
     if (!base) throw await unavailable(parts, source);
     try {
       const dataDirectory = await clonePoint(parts, { ...source, base }, order);

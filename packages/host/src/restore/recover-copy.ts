@@ -33,7 +33,9 @@ export async function recoverCopy(
   try {
     return await parts.recoveries.run(() => recoverFromAny(parts, source, order), order.signal);
   } catch (error) {
-    if (error instanceof HistoryDamaged) await noteLoss(parts, source.timelineId, error);
+    // From another point it might still lead there.
+    if (error instanceof HistoryDamaged && !order.from)
+      await noteLoss(parts, source.timelineId, error);
     throw error;
   }
 }

@@ -100,11 +100,3 @@ test('a branch id stands for the endpoint of the branch', async () => {
   const answer = await host.login(endpoint.branchId, { role: 'neondb_owner' });
   expect(answer.endpointId).toBe(endpoint.endpointId);
 });
-
-test('a drill restores a random point and reads all of it', async () => {
-  const tenant = await tenantWithPast();
-  const report = await host.verify(tenant.timeline.timelineId, {});
-  expect(report).toMatchObject({ amcheck: true, problems: [] });
-  expect(report.databases).toBeGreaterThan(0);
-  expect(report.rows).toBeGreaterThan(1000);
-});

@@ -1,25 +1,30 @@
-import { AdminConnection } from '@pgfleet/compute';
-import type { PointInTime, TimelineId, VerifyReport, VerifyRequest } from '@pgfleet/contract';
+import { PgfleetError } from '@pgfleet/contract';
+import type { ErrorCode, TimelineId, VerifyReport, VerifyRequest } from '@pgfleet/contract';
+import { lossAt } from '../history/lost-window.ts';
+import { timestampMicros } from '../history/nearest-point.ts';
 import { restoreWindow } from '../history/restore-window.ts';
+import { compareCounts } from './compare-counts.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { drillRoutes, markDrillHead } from './drill-routes.ts';
+import type { DrillHead, DrillRoute, DrillTarget } from './drill-routes.ts';
 import { withPastCopy } from './past-copy.ts';
-import type { PastAccess } from './past-copy.ts';
+import { countCopy, readCopy } from './read-copy.ts';
+import type { CopyCounts, CopyFindings } from './read-copy.ts';
 
 const MAX_PROBLEMS = 100;
-// An index or a table of many gigabytes is read within this.
-const STATEMENT_TIMEOUT_MS = 3_600_000;
+const MICROS_PER_SECOND = 1_000_000;
 
-interface Findings {
-  readonly amcheck: boolean;
-  readonly relations: number;
-  readonly rows: number;
-  readonly problems: readonly string[];
+interface Drill {
+  readonly timelineId: TimelineId;
+  readonly head: DrillHead;
+  readonly target: DrillTarget;
 }
 
 /**
  * A drill: restores a timeline as of a point, a random one of its window unless said otherwise, into
- * an instance that is thrown away, and reads all of it: every page through its checksum, every table
- * and index through `amcheck` where it can be had, every row of every table.
+ * an instance that is thrown away, and reads all of it. Where another way leads to the same point it
+ * is gone as well, and the rows of all tables have to be as many. In the end the head of the moment
+ * at which the drill began is restored, to see how much of it can be.
  *
  * @throws PgfleetError when the restore itself fails, which is what a drill is for.
  */
@@ -28,143 +33,136 @@ export async function verifyTimeline(
   timelineId: TimelineId,
   request: VerifyRequest,
 ): Promise<VerifyReport> {
-  const at = request.at ?? (await randomPoint(parts, timelineId));
+  const head = await markDrillHead(parts, timelineId);
+  const target = await chooseTarget(parts, { timelineId, head }, request);
+  const drill = { timelineId, head, target };
+  const [usual, other] = await drillRoutes(parts, timelineId, drill);
+  const first = await readFirst(parts, drill, usual);
+  const second = other ? await countSecond(parts, drill, other) : undefined;
+  const recovery = await measureRecoveryPoint(parts, drill);
+  const differences = second?.counts ? compareCounts(first, second.counts) : [];
+  const problems = [first, second, recovery].flatMap((found) => found?.problems ?? []);
+  return {
+    timelineId,
+    at: drill.target,
+    lsn: first.lsn,
+    restoreMs: first.restoreMs,
+    recoveryPointSeconds: recovery.seconds,
+    amcheck: first.amcheck,
+    compared: second?.counts !== undefined,
+    databases: first.databases,
+    relations: first.relations,
+    rows: [...first.tables.values()].reduce((total, { rows }) => total + rows, 0),
+    problems: [...differences, ...problems].slice(0, MAX_PROBLEMS),
+  };
+}
+
+/**
+ * A random point that two ways lead to. While there is one way to all of them but to the head of a
+ * timeline at rest, that is chosen.
+ */
+async function chooseTarget(
+  parts: CopyParts,
+  { timelineId, head }: Omit<Drill, 'target'>,
+  { at }: VerifyRequest,
+): Promise<DrillTarget> {
+  const present: DrillTarget = { kind: 'lsn', lsn: head.lsn };
+  if (at) return at.kind === 'head' ? present : at;
+  const { spec } = parts.timelines.ready(timelineId);
+  const now = new Date();
+  const history = await parts.histories.get(timelineId);
+  const window = restoreWindow(history, spec.historyRetentionSeconds, now);
+  if (window.at === undefined) return present;
+  const from = Date.parse(window.at);
+  const ms = from + Math.random() * (now.getTime() - from);
+  const target = { kind: 'time', at: new Date(ms).toISOString() } as const;
+  const [, other] = await drillRoutes(parts, timelineId, { target, head });
+  return other || !head.rest ? target : present;
+}
+
+interface FirstCopy extends CopyFindings {
+  readonly lsn: string;
+  readonly restoreMs: number;
+}
+
+// Another point may lead there as well, which is what a restore would do: but one is damaged.
+async function readFirst(parts: CopyParts, drill: Drill, route: DrillRoute): Promise<FirstCopy> {
+  try {
+    return await readRoute(parts, drill, route);
+  } catch (error) {
+    if (!route.from || !isOneOf(error, 'history_damaged', 'point_not_available')) throw error;
+    const usual = await readRoute(parts, drill, {});
+    return { ...usual, problems: [...damageIn(error), ...usual.problems] };
+  }
+}
+
+function readRoute(
+  parts: CopyParts,
+  { timelineId, target }: Drill,
+  { from }: DrillRoute,
+): Promise<FirstCopy> {
   const begin = performance.now();
-  return withPastCopy(parts, { timelineId, at }, async (access) => {
+  return withPastCopy(parts, { timelineId, at: target, from }, async (access) => {
     await access.connection.query('SELECT 1');
     const restoreMs = performance.now() - begin;
-    const databases = await listDatabases(access.connection);
-    const findings: Findings[] = [];
-    for (const database of databases) findings.push(await readDatabase(access, database));
-    return {
-      timelineId,
-      at,
-      lsn: access.lsn,
-      restoreMs,
-      recoveryPointSeconds: 0,
-      amcheck: findings.every(({ amcheck }) => amcheck),
-      databases: databases.length,
-      relations: sum(findings.map(({ relations }) => relations)),
-      rows: sum(findings.map(({ rows }) => rows)),
-      problems: findings.flatMap(({ problems }) => problems).slice(0, MAX_PROBLEMS),
-    };
+    return { ...(await readCopy(access)), lsn: access.origin.lsn, restoreMs };
   });
 }
 
-async function randomPoint(
-  { histories, timelines }: CopyParts,
-  timelineId: TimelineId,
-): Promise<PointInTime> {
-  const { spec } = timelines.ready(timelineId);
-  const now = new Date();
-  const window = restoreWindow(await histories.get(timelineId), spec.historyRetentionSeconds, now);
-  if (window.at === undefined) return { kind: 'head' };
-  const from = Date.parse(window.at);
-  const at = new Date(from + Math.random() * (now.getTime() - from));
-  return { kind: 'time', at: at.toISOString() };
+interface SecondCopy {
+  /** None when its point of history is not there any more, or damaged. */
+  readonly counts?: CopyCounts;
+  readonly problems: readonly string[];
 }
 
-async function listDatabases(connection: AdminConnection): Promise<readonly string[]> {
-  const rows = await connection.query<{ datname: string }>(
-    'SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname',
-  );
-  return rows.map(({ datname }) => datname);
-}
-
-async function readDatabase(
-  { socketDirectory, secrets }: PastAccess,
-  database: string,
-): Promise<Findings> {
-  await using connection = await AdminConnection.open({
-    socketDirectory,
-    secrets,
-    database,
-    timeoutMs: STATEMENT_TIMEOUT_MS,
-  });
-  const amcheck = await hasAmcheck(connection);
-  const problems: string[] = [];
-  const note = (problem: string) => {
-    if (problems.length < MAX_PROBLEMS) problems.push(`${database}: ${problem}`);
-  };
-  const tables = await listRelations(connection, ['r', 'm', 't']);
-  let rows = 0;
-  for (const table of tables) {
-    rows += await readTable(connection, table, { amcheck, note });
-  }
-  const indexes = amcheck ? await listRelations(connection, ['i']) : [];
-  for (const index of indexes) await checkIndex(connection, index, note);
-  return { amcheck, relations: tables.length + indexes.length, rows, problems };
-}
-
-async function hasAmcheck(connection: AdminConnection): Promise<boolean> {
-  const rows = await connection.query(`SELECT FROM pg_available_extensions WHERE name = 'amcheck'`);
-  if (rows.length === 0) return false;
-  await connection.script([
-    'CREATE SCHEMA IF NOT EXISTS pgfleet_verify',
-    'CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA pgfleet_verify',
-  ]);
-  return true;
-}
-
-/** A relation; `name` is written by Postgres itself, with its schema and quotes. */
-interface Relation {
-  readonly oid: string;
-  readonly name: string;
-}
-
-// What is not logged holds nothing after a recovery, and what others have in sessions even less.
-function listRelations(
-  connection: AdminConnection,
-  kinds: readonly string[],
-): Promise<(Relation & Record<string, unknown>)[]> {
-  return connection.query(
-    `SELECT c.oid::text AS oid, c.oid::regclass::text AS name
-      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_am a ON a.oid = c.relam
-      WHERE c.relkind::text = ANY ($1) AND c.relpersistence = 'p'
-        AND (c.relkind <> 'i' OR (a.amname = 'btree' AND i.indisvalid AND i.indisready))
-      ORDER BY c.oid`,
-    [kinds],
-  );
-}
-
-interface Reading {
-  readonly amcheck: boolean;
-  readonly note: (problem: string) => void;
-}
-
-async function readTable(
-  connection: AdminConnection,
-  { oid, name }: Relation,
-  { amcheck, note }: Reading,
-): Promise<number> {
+async function countSecond(
+  parts: CopyParts,
+  { timelineId, target }: Drill,
+  { from }: DrillRoute,
+): Promise<SecondCopy> {
   try {
-    if (amcheck) {
-      const found = await connection.query<{ msg: string; blkno: string }>(
-        'SELECT blkno, msg FROM pgfleet_verify.verify_heapam($1::oid::regclass) LIMIT 5',
-        [oid],
-      );
-      for (const { blkno, msg } of found) note(`table ${name}, block ${blkno}: ${msg}`);
-    }
-    const [row] = await connection.query<{ count: string }>(
-      `SELECT count(*) AS count FROM ONLY ${name}`,
-    );
-    return Number(row?.count ?? 0);
+    const counts = await withPastCopy(parts, { timelineId, at: target, from }, countCopy);
+    return { counts, problems: counts.problems };
   } catch (error) {
-    note(`table ${name} cannot be read: ${(error as Error).message}`);
-    return 0;
+    if (!isOneOf(error, 'history_damaged', 'point_not_available')) throw error;
+    return { problems: damageIn(error) };
   }
 }
 
-async function checkIndex(
-  connection: AdminConnection,
-  { oid, name }: Relation,
-  note: (problem: string) => void,
-): Promise<void> {
+interface RecoveryPoint {
+  readonly seconds: number;
+  readonly problems: readonly string[];
+}
+
+/** How far the last commit that can be restored lies behind the mark that the drill began with. */
+async function measureRecoveryPoint(
+  parts: CopyParts,
+  { timelineId, head }: Drill,
+): Promise<RecoveryPoint> {
+  // What lies there needs no restore.
+  if (head.rest) return { seconds: 0, problems: [] };
+  const at = { kind: 'lsn', lsn: head.lsn } as const;
   try {
-    await connection.query('SELECT pgfleet_verify.bt_index_check($1::oid::regclass, true)', [oid]);
+    const found = await withPastCopy(parts, { timelineId, at }, async ({ origin }) => origin.at);
+    return { seconds: secondsBetween(found, head.at), problems: [] };
   } catch (error) {
-    note(`index ${name}: ${(error as Error).message}`);
+    if (!isOneOf(error, 'history_damaged')) throw error;
+    const loss = lossAt(await parts.histories.get(timelineId), at);
+    if (!loss) throw error;
+    const problem = `the head cannot be restored: ${(error as Error).message}`;
+    return { seconds: secondsBetween(loss.fromAt, head.at), problems: [problem] };
   }
 }
 
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+function secondsBetween(from: string, to: string): number {
+  return Math.max(0, (timestampMicros(to) - timestampMicros(from)) / MICROS_PER_SECOND);
+}
+
+function isOneOf(error: unknown, ...codes: readonly ErrorCode[]): boolean {
+  return error instanceof PgfleetError && codes.includes(error.code);
+}
+
+// That retention has let go of a point meanwhile is no damage.
+function damageIn(error: unknown): readonly string[] {
+  return isOneOf(error, 'history_damaged') ? [(error as Error).message] : [];
+}

@@ -21,6 +21,8 @@ export interface TreeOrder {
   readonly projectUid: number | undefined;
   /** The held lock of the new timeline. */
   readonly lock: FileLock;
+  /** The one point of history that a recovery is to begin at, instead of the best. */
+  readonly from?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

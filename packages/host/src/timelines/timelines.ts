@@ -33,6 +33,11 @@ export interface TimelinesOptions {
 export interface PutOptions {
   /** The timeline serves one question and need not outlive the process. */
   readonly ephemeral?: boolean;
+  /**
+   * The tree of the point of history that a copy is recovered from: from no other, and also where the
+   * source lies there as it is wanted.
+   */
+  readonly from?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -207,7 +212,7 @@ export class Timelines {
 
   async #createUnlessStopped(
     spec: TimelineSpec,
-    { ephemeral = false, signal }: PutOptions,
+    { signal, ...options }: PutOptions,
   ): Promise<TimelineReady['origin']> {
     const { timelineId } = spec;
     if (this.#isClosed) throw stopping();
@@ -215,7 +220,7 @@ export class Timelines {
     this.#creations.set(timelineId, creation);
     const either = signal ? AbortSignal.any([creation.signal, signal]) : creation.signal;
     try {
-      return await this.#create(spec, { ephemeral, signal: either });
+      return await this.#create(spec, { ...options, signal: either });
     } finally {
       this.#creations.delete(timelineId);
     }
@@ -223,7 +228,7 @@ export class Timelines {
 
   async #create(
     spec: TimelineSpec,
-    { ephemeral = false, signal }: PutOptions,
+    { ephemeral = false, from, signal }: PutOptions,
   ): Promise<TimelineReady['origin']> {
     const { volume, builds, secrets, makeTree } = this.#options;
     const { timelineId, projectId } = spec;
@@ -237,7 +242,7 @@ export class Timelines {
     await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
     await volume.remove(timelineId);
     const projectUid = this.#projectUids.get(projectId);
-    const made = await makeTree({ spec, ownSecret, projectUid, lock, signal }).catch(
+    const made = await makeTree({ spec, ownSecret, projectUid, lock, from, signal }).catch(
       (error: unknown) => this.#reportFailure(error, timelineId),
     );
     if (made.uid !== null) this.#projectUids.set(projectId, made.uid);

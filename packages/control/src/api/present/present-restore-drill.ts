@@ -19,6 +19,8 @@ export function presentRestoreDrill({ report, ...drill }: RestoreDrillRow): Rest
           restore_ms: report.restoreMs,
           recovery_point_seconds: report.recoveryPointSeconds,
           amcheck: report.amcheck,
+          // Reports of former versions say nothing about it.
+          compared: report.compared ?? false,
           databases: report.databases,
           relations: report.relations,
           rows: report.rows,

@@ -83,7 +83,14 @@ function presentCreated(
   const { region_id: regionId } = plan.project;
   return {
     project: presentProject(
-      { ...plan.project, ...times, ...noUsage, drilled_at: null, deleted_at: null },
+      {
+        ...plan.project,
+        ...times,
+        ...noUsage,
+        drilled_at: null,
+        drill_after: null,
+        deleted_at: null,
+      },
       installation,
     ),
     connection_uris: [presentConnection(targetOf(plan), installation)],
