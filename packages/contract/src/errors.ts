@@ -43,6 +43,11 @@ export const errorCatalogue = {
     title: 'supplied credentials do not pass authentication',
   }),
   forbidden: entry(403, '42501', { kind: 'denied', retryable: false, title: 'not allowed' }),
+  not_for_organization_keys: user(404, 'not allowed for organization API keys'),
+  outside_key_scope: user(
+    404,
+    'not allowed to perform actions outside the project this key is scoped to',
+  ),
   not_found: user(404, 'this route does not exist'),
   method_not_allowed: user(405, 'method not allowed'),
   project_not_found: user(404, 'project not found'),

@@ -3,6 +3,7 @@ export * from './api/backup-schedules.ts';
 export * from './api/branches.ts';
 export * from './api/endpoints.ts';
 export * from './api/operations.ts';
+export * from './api/organizations.ts';
 export * from './api/projects.ts';
 export * from './api/restore-drills.ts';
 export * from './api/roles.ts';

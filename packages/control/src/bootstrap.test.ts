@@ -5,7 +5,7 @@ import { hashToken, silentLogger } from '@pgfleet/kit';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { bootstrap } from './bootstrap.ts';
-import { authenticateKey } from './store/accounts.ts';
+import { authenticateKey } from './store/api-keys.ts';
 import { migrate } from './store/migrate.ts';
 import { TestPostgres } from './testing/test-postgres.ts';
 import type { TestDatabase } from './testing/test-postgres.ts';

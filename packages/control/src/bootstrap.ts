@@ -6,7 +6,8 @@ import { hashToken, writeFileAtomic } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import { sql } from 'kysely';
 import { isApiKey, newApiKey } from './domain/api-key.ts';
-import { findAdminKey, insertAccount, insertApiKey, revokeApiKey } from './store/accounts.ts';
+import { insertAccount } from './store/accounts.ts';
+import { findAdminKey, insertApiKey, revokeApiKey } from './store/api-keys.ts';
 import type { Database } from './store/database.ts';
 import type { ApiKeyRow } from './store/schema.ts';
 
@@ -59,13 +60,14 @@ async function createAccount(
     userId,
     userName: 'admin',
     email: 'admin@pgfleet.local',
+    isOperator: true,
   });
   await insertApiKey(tx, { userId, name: 'admin', keyHash: hashToken(key), isAdmin: true });
 }
 
 async function replaceKey(tx: Database, old: ApiKeyRow, keyFile: string): Promise<void> {
   const key = newApiKey();
-  await revokeApiKey(tx, old.user_id, old.id);
+  await revokeApiKey(tx, { userId: old.user_id }, old.id);
   await insertApiKey(tx, {
     userId: old.user_id,
     name: 'admin',

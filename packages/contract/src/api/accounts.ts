@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import type { OrganizationId, UserId } from '../ids.ts';
+import { idPattern } from '../ids.ts';
+import type { UserId } from '../ids.ts';
 
 /** Body of `POST /api_keys`. */
 export const ApiKeyCreateRequest = Type.Object({
@@ -38,17 +39,6 @@ export interface RevokedApiKey {
   readonly revoked: boolean;
 }
 
-/** An organization as the API shows it. */
-export interface Organization {
-  readonly id: OrganizationId;
-  readonly name: string;
-  readonly handle: string;
-  readonly plan: string;
-  readonly created_at: string;
-  readonly managed_by: string;
-  readonly updated_at: string;
-}
-
 /** A region as `GET /regions` shows it. */
 export interface Region {
   readonly region_id: string;
@@ -57,6 +47,12 @@ export interface Region {
   readonly geo_lat: string;
   readonly geo_long: string;
 }
+
+/** Query of `GET /regions`. */
+export const RegionListQuery = Type.Object({
+  org_id: Type.Optional(Type.String({ pattern: idPattern })),
+});
+export type RegionListQuery = Static<typeof RegionListQuery>;
 
 /** Body of every error of the public API; `request_id` echoes the client's `X-Request-ID`. */
 export interface ErrorBody {

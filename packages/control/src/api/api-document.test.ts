@@ -51,7 +51,11 @@ const remarks: Readonly<Record<string, string>> = {
   getProjectBranchSchemaComparison: 'a unified diff, empty where nothing differs',
   createApiKey: 'the key is shown this once',
   getCurrentUserInfo: 'limits are those of an installation without plans',
-  getAuthDetails: '`auth_method` is `api_key_user`',
+  listOrgApiKeys: 'for everybody who may look at the projects',
+  createOrgApiKey:
+    'by admins; with `project_id` the key opens that project alone, as a member would; the key is shown this once',
+  getCurrentUserOrganizations: 'of a key of an organization: that organization',
+  getAuthDetails: '`auth_method` is `api_key_user` or `api_key_org`',
   getActiveRegions: '`PGFLEET_REGIONS`; the first one is the default',
 };
 
@@ -99,6 +103,19 @@ not have 404.
 
 Beside the API and without a key: \`GET /healthz\` answers 200 while the control database can be
 reached and 503 while it cannot; \`GET /metrics\` is for Prometheus.
+
+## Who may do what
+
+| role in the organization | may |
+|---|---|
+| \`admin\`, and keys of the organization | everything: delete projects, make keys, manage the organization |
+| \`member\` | look at projects, change them, make new ones |
+| \`editor\` | look at projects and change them |
+| \`viewer\` | look at projects, but not at passwords |
+| \`collaborator\` | nothing in the organization |
+
+A key of a project is a member who sees that project alone. Projects that one cannot see are answered
+with 404, rights that one has not with 403.
 
 ## pgfleet's own
 

@@ -1,8 +1,8 @@
 import { PgfleetError } from '@pgfleet/contract';
 import { hashToken } from '@pgfleet/kit';
 import type { FastifyRequest } from 'fastify';
-import { authenticateKey } from '../store/accounts.ts';
-import type { Principal } from '../store/accounts.ts';
+import type { Principal } from '../domain/principal.ts';
+import { authenticateKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 
 declare module 'fastify' {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PgfleetError } from '@pgfleet/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../domain/principal.ts';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
 import {
@@ -93,7 +94,12 @@ function idempotentCall(request: FastifyRequest): IdempotentCall | undefined {
   }
   const content = JSON.stringify([request.method, request.url, request.body ?? null]);
   const requestHash = createHash('sha256').update(content).digest('hex');
-  return { userId: principalOf(request).userId, key, requestHash };
+  return { subject: subjectOf(principalOf(request)), key, requestHash };
+}
+
+// A user's keys speak with one voice. One of an organization may open less than who made it.
+function subjectOf({ subject, userId, apiKeyId }: Principal): string {
+  return subject === 'user' ? userId : `api_key/${apiKeyId}`;
 }
 
 function replay({ secrets }: ApiContext, call: IdempotentCall, earlier: EarlierCall): Answer {
@@ -106,6 +112,6 @@ function seal({ secrets }: ApiContext, call: IdempotentCall, { status, body }: A
   return { status, sealedAnswer: secrets.seal(JSON.stringify(body), sealContext(call)) };
 }
 
-function sealContext({ userId, key }: IdempotentCall): string {
-  return `idempotency/${userId}/${key}`;
+function sealContext({ subject, key }: IdempotentCall): string {
+  return `idempotency/${subject}/${key}`;
 }

@@ -1,9 +1,9 @@
-import type { UserId } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
 export interface IdempotentCall {
-  readonly userId: UserId;
+  /** Who calls: a user, or a key of an organization. */
+  readonly subject: string;
   readonly key: string;
   readonly requestHash: string;
 }
@@ -24,15 +24,15 @@ export async function reserveIdempotencyKey(
 ): Promise<EarlierCall | undefined> {
   const inserted = await db
     .insertInto('idempotency_keys')
-    .values({ user_id: call.userId, key: call.key, request_hash: call.requestHash })
-    .onConflict((oc) => oc.columns(['user_id', 'key']).doNothing())
+    .values({ subject: call.subject, key: call.key, request_hash: call.requestHash })
+    .onConflict((oc) => oc.columns(['subject', 'key']).doNothing())
     .returning('key')
     .executeTakeFirst();
   if (inserted) return undefined;
   const earlier = await db
     .selectFrom('idempotency_keys')
     .selectAll()
-    .where('user_id', '=', call.userId)
+    .where('subject', '=', call.subject)
     .where('key', '=', call.key)
     .executeTakeFirstOrThrow();
   return {
@@ -45,12 +45,12 @@ export async function reserveIdempotencyKey(
 /** Whether a call with this key was answered before. */
 export async function isAnswered(
   db: Database,
-  { userId, key }: Pick<IdempotentCall, 'userId' | 'key'>,
+  { subject, key }: Pick<IdempotentCall, 'subject' | 'key'>,
 ): Promise<boolean> {
   const earlier = await db
     .selectFrom('idempotency_keys')
     .select('key')
-    .where('user_id', '=', userId)
+    .where('subject', '=', subject)
     .where('key', '=', key)
     .executeTakeFirst();
   return earlier !== undefined;
@@ -65,7 +65,7 @@ export async function saveIdempotentAnswer(
   await db
     .updateTable('idempotency_keys')
     .set({ status: answer.status, sealed_answer: answer.sealedAnswer })
-    .where('user_id', '=', call.userId)
+    .where('subject', '=', call.subject)
     .where('key', '=', call.key)
     .execute();
 }

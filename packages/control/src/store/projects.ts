@@ -2,7 +2,10 @@ import type { OrganizationId, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { Updateable } from 'kysely';
+import { requireNoScope } from '../domain/principal.ts';
+import type { ProjectAccess } from '../domain/principal.ts';
 import type { Database } from './database.ts';
+import { belongsTo, isOpenTo, refusal } from './project-access.ts';
 import type { ProjectRow, Schema } from './schema.ts';
 
 /** A project, what it used so far, and whose it is. */
@@ -16,41 +19,41 @@ export interface ProjectDetails extends ProjectRow {
   readonly owner_email: string;
 }
 
-/** @throws PgfleetError `project_not_found`, also for a project of another organization. */
+/** @throws PgfleetError `project_not_found`, `forbidden`, `outside_key_scope`. */
 export async function getProject(
   db: Database,
   id: string,
-  organizationIds: readonly OrganizationId[],
+  access: ProjectAccess,
 ): Promise<ProjectDetails> {
+  requireNoScope(access, id);
   const project = await detailed(db)
     .where('projects.id', '=', id as ProjectId)
-    .where(belongsTo(organizationIds))
+    .where(isOpenTo(access, access.right ?? 'view'))
     .executeTakeFirst();
-  if (!project) throw new PgfleetError('project_not_found');
-  return project;
+  return project ?? Promise.reject(await refusal(db, id, access));
 }
 
 /**
  * Locks a project until the transaction ends: its operations are inserted one caller at a time,
  * so that their order is the order in which they become visible.
  *
- * @throws PgfleetError `project_not_found`.
+ * @throws PgfleetError `project_not_found`, `forbidden`, `outside_key_scope`.
  */
 export async function lockProject(
   db: Database,
   id: string,
-  organizationIds: readonly OrganizationId[],
+  access: ProjectAccess,
 ): Promise<ProjectRow> {
+  requireNoScope(access, id);
   const project = await db
     .selectFrom('projects')
     .selectAll()
     .where('id', '=', id as ProjectId)
-    .where(belongsTo(organizationIds))
+    .where(isOpenTo(access, access.right ?? 'edit'))
     .where('deleted_at', 'is', null)
     .forUpdate()
     .executeTakeFirst();
-  if (!project) throw new PgfleetError('project_not_found');
-  return project;
+  return project ?? Promise.reject(await refusal(db, id, access));
 }
 
 /** Locks a project as {@link lockProject} does, for what nobody asked for; undefined once deleted. */
@@ -62,6 +65,23 @@ export function lockLiveProject(db: Database, id: ProjectId): Promise<ProjectRow
     .where('deleted_at', 'is', null)
     .forUpdate()
     .executeTakeFirst();
+}
+
+/** @throws PgfleetError `project_not_found` when the organization has no such project. */
+export async function requireProjectOf(
+  db: Database,
+  organizationId: OrganizationId,
+  id: string,
+): Promise<ProjectId> {
+  const project = await db
+    .selectFrom('projects')
+    .select('id')
+    .where('id', '=', id as ProjectId)
+    .where('organization_id', '=', organizationId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  if (!project) throw new PgfleetError('project_not_found');
+  return project.id;
 }
 
 export interface ProjectPage {
@@ -129,12 +149,4 @@ const storageSize = sql<number | null>`(
 function containsText(search: string) {
   const pattern = `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
   return sql<boolean>`(projects.name ilike ${pattern} or projects.id ilike ${pattern})`;
-}
-
-// An equality where that is possible: only then does the index give the rows in the order of ids.
-function belongsTo(organizationIds: readonly OrganizationId[]) {
-  const [first, ...more] = organizationIds;
-  return more.length === 0 && first
-    ? sql<boolean>`projects.organization_id = ${first}`
-    : sql<boolean>`projects.organization_id = any(${[...organizationIds]})`;
 }

@@ -10,6 +10,7 @@ import type {
   HostId,
   HostInfo,
   LostWindow,
+  MemberRole,
   OperationAction,
   OperationId,
   OperationStatus,
@@ -40,17 +41,23 @@ interface UsersTable {
   readonly id: UserId;
   readonly name: string;
   readonly email: string;
+  readonly is_operator: Generated<boolean>;
   readonly created_at: Generated<Date>;
 }
 
 interface OrganizationMembersTable {
+  readonly id: Generated<string>;
   readonly user_id: UserId;
   readonly organization_id: OrganizationId;
+  readonly role: MemberRole;
+  readonly joined_at: Generated<Date>;
 }
 
 interface ApiKeysTable {
   readonly id: Generated<number>;
   readonly user_id: UserId;
+  readonly organization_id: OrganizationId | null;
+  readonly project_id: ProjectId | null;
   readonly name: string;
   readonly key_hash: string;
   readonly is_admin: Generated<boolean>;
@@ -229,7 +236,7 @@ interface OperationsTable extends Timestamps {
 }
 
 interface IdempotencyKeysTable {
-  readonly user_id: UserId;
+  readonly subject: string;
   readonly key: string;
   readonly request_hash: string;
   readonly status: number | null;

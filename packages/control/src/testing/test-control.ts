@@ -3,7 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newOrganizationId } from '@pgfleet/contract';
-import type { CreatedProject, Operation, UserId } from '@pgfleet/contract';
+import type {
+  CreatedProject,
+  MemberRole,
+  Operation,
+  Organization,
+  OrganizationId,
+  UserId,
+} from '@pgfleet/contract';
 import { hashToken, SecretBox, silentLogger, waitUntil } from '@pgfleet/kit';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApi } from '../api/server.ts';
@@ -13,7 +20,8 @@ import type { Installation } from '../domain/installation.ts';
 import { createInternalApi } from '../internal-api/server.ts';
 import { actions } from '../operations/actions.ts';
 import { OperationWorker } from '../operations/operation-worker.ts';
-import { insertAccount, insertApiKey } from '../store/accounts.ts';
+import { insertAccount } from '../store/accounts.ts';
+import { insertApiKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { saveHost } from '../store/hosts.ts';
 import { FakeHost } from './fake-host.ts';
@@ -33,6 +41,19 @@ export interface TestControlOptions {
   readonly works?: boolean;
   /** How often operations are looked for when nobody says that there is one; 50 when left out. */
   readonly pollMs?: number;
+}
+
+/** A user, an organization of which that is the admin, and a key of the user. */
+export interface TestAccount {
+  readonly key: string;
+  readonly userId: UserId;
+  readonly organizationId: OrganizationId;
+  readonly email: string;
+}
+
+/** Headers of a request with another key than the admin's. */
+export function withKey(key: string) {
+  return { headers: { authorization: `Bearer ${key}` } };
 }
 
 /** A whole control in this process, on a database of its own, with a host in memory. */
@@ -136,19 +157,49 @@ export class TestControl implements AsyncDisposable {
     );
   }
 
-  /** Makes another organization with a user, and returns an API key of that user. */
+  /** Makes another organization with a user as its admin, and returns an API key of that user. */
   async createStranger(): Promise<string> {
+    const { key } = await this.createAccount();
+    return key;
+  }
+
+  /** Makes an organization with a user as its admin. */
+  async createAccount(): Promise<TestAccount> {
     const userId = randomUUID() as UserId;
     const key = newApiKey();
+    const organizationId = newOrganizationId();
+    const email = `${userId}@example.com`;
     await insertAccount(this.db, {
-      organizationId: newOrganizationId(),
+      organizationId,
       organizationName: 'strangers',
       userId,
       userName: 'stranger',
-      email: `${userId}@example.com`,
+      email,
     });
     await insertApiKey(this.db, { userId, name: 'stranger', keyHash: hashToken(key) });
-    return key;
+    return { key, userId, organizationId, email };
+  }
+
+  /** Makes a user of another organization a member of the admin's, too. */
+  async createMember(role: MemberRole): Promise<TestAccount> {
+    const account = await this.createAccount();
+    const organizationId = await this.organizationId();
+    await this.db
+      .insertInto('organization_members')
+      .values({ user_id: account.userId, organization_id: organizationId, role })
+      .execute();
+    return account;
+  }
+
+  /** The organization of the admin. */
+  async organizationId(): Promise<OrganizationId> {
+    const { body } = await this.call<{ organizations: Organization[] }>(
+      'GET',
+      '/users/me/organizations',
+    );
+    const [organization] = body.organizations;
+    if (!organization) throw new Error('the admin has no organization');
+    return organization.id;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

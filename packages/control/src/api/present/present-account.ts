@@ -1,6 +1,6 @@
-import type { ApiKeyListItem, Organization } from '@pgfleet/contract';
+import type { Organization } from '@pgfleet/contract';
 import { timestamp } from '../../domain/timestamps.ts';
-import type { ApiKeyRow, OrganizationRow, UserRow } from '../../store/schema.ts';
+import type { OrganizationRow, UserRow } from '../../store/schema.ts';
 
 // The contract has numbers where pgfleet has no limit.
 const NO_LIMIT = 1_000_000;
@@ -33,17 +33,5 @@ export function presentOrganization(organization: OrganizationRow): Organization
     created_at: timestamp(organization.created_at),
     managed_by: 'console',
     updated_at: timestamp(organization.updated_at),
-  };
-}
-
-/** An API key in the list of its owner's keys. */
-export function presentListedApiKey(key: ApiKeyRow, owner: UserRow): ApiKeyListItem {
-  return {
-    id: key.id,
-    name: key.name,
-    created_at: timestamp(key.created_at),
-    created_by: { id: owner.id, name: owner.name, image: '' },
-    last_used_at: key.last_used_at && timestamp(key.last_used_at),
-    last_used_from_addr: key.last_used_from_addr,
   };
 }

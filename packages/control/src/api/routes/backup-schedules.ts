@@ -20,7 +20,7 @@ export function backupScheduleRoutes(app: FastifyInstance, context: ApiContext):
     { schema: { params: BranchParams } },
     async (request): Promise<BackupSchedule> => {
       const { project_id: projectId, branch_id: branchId } = request.params;
-      const project = await getProject(db, projectId, principalOf(request).organizationIds);
+      const project = await getProject(db, projectId, principalOf(request));
       const { id } = await getBranch(db, project.id, branchId);
       return { schedule: [...(await getBackupSchedule(db, id))] };
     },
@@ -34,7 +34,7 @@ export function backupScheduleRoutes(app: FastifyInstance, context: ApiContext):
       requireSchedule(schedule);
       return mutate(context, { request, reply }, async (tx) => {
         const { project_id: projectId, branch_id: branchId } = request.params;
-        const project = await lockProject(tx, projectId, principalOf(request).organizationIds);
+        const project = await lockProject(tx, projectId, principalOf(request));
         const { id } = await getBranch(tx, project.id, branchId);
         const nextAt = nextFiringOf(schedule, new Date());
         await putBackupSchedule(tx, id, { schedule, nextAt });

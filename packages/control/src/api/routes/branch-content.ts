@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ProjectRight } from '../../domain/principal.ts';
 import { getBranch } from '../../store/branches.ts';
 import type { BranchDetails } from '../../store/branches.ts';
 import { listEndpoints } from '../../store/endpoints.ts';
@@ -57,7 +58,7 @@ function roleRoutes(app: FastifyInstance, context: ApiContext): void {
     `${rolePath}/reveal_password`,
     { schema: { params: RoleParams } },
     async (request) => {
-      const { branch } = await branchOf(request, context);
+      const { branch } = await branchOf(request, context, 'edit');
       const role = await getRole(db, branch.id, request.params.role_name);
       return { password: revealPassword(role, secrets) };
     },
@@ -91,9 +92,10 @@ function databaseRoutes(app: FastifyInstance, context: ApiContext): void {
 async function branchOf(
   request: FastifyRequest<{ Params: BranchParams }>,
   { db }: ApiContext,
+  right: ProjectRight = 'view',
 ): Promise<{ readonly branch: BranchDetails; readonly regionId: string }> {
   const { project_id: projectId, branch_id: branchId } = request.params;
-  const project = await getProject(db, projectId, principalOf(request).organizationIds);
+  const project = await getProject(db, projectId, { ...principalOf(request), right });
   const branch = await getBranch(db, project.id, branchId);
   return { branch, regionId: project.region_id };
 }

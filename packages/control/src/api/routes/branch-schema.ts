@@ -88,7 +88,7 @@ async function branchOf(
   branchId: string,
   { db }: ApiContext,
 ): Promise<BranchDetails> {
-  const { organizationIds } = principalOf(request);
-  const project = await getProject(db, request.params.project_id, organizationIds);
+  const principal = principalOf(request);
+  const project = await getProject(db, request.params.project_id, principal);
   return getBranch(db, project.id, branchId);
 }

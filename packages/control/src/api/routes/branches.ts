@@ -15,8 +15,8 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
     '/projects/:project_id/branches',
     { schema: { params: ProjectParams, querystring: BranchListQuery } },
     async (request): Promise<BranchList> => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const { cursor, search, limit } = request.query;
       const sorting = decodeCursor(cursor) ?? {
         sortBy: request.query.sort_by,
@@ -38,8 +38,8 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
     '/projects/:project_id/branches/count',
     { schema: { params: ProjectParams, querystring: BranchCountQuery } },
     async (request) => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const { search } = request.query;
       return { count: await countBranches(db, { projectId: project.id, search }) };
     },
@@ -49,9 +49,9 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
     '/projects/:project_id/branches/:branch_id',
     { schema: { params: BranchParams } },
     async (request) => {
-      const { organizationIds } = principalOf(request);
+      const principal = principalOf(request);
       const { project_id: projectId, branch_id: branchId } = request.params;
-      const project = await getProject(db, projectId, organizationIds);
+      const project = await getProject(db, projectId, principal);
       const branch = await getBranch(db, project.id, branchId);
       return { branch: presentBranch(branch), annotation: noAnnotation(branch.id) };
     },

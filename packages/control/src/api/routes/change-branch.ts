@@ -102,8 +102,8 @@ function changing(
 ): Promise<FastifyReply> {
   const { project_id: projectId, branch_id: branchId } = http.request.params;
   return mutate(context, http, async (tx) => {
-    const { organizationIds } = principalOf(http.request);
-    const project = await lockProject(tx, projectId, organizationIds);
+    const principal = principalOf(http.request);
+    const project = await lockProject(tx, projectId, principal);
     const branch = await getBranch(tx, project.id, branchId);
     const operations = await insertOperations(tx, await work(tx, { project, branch }));
     const body: BranchOperations = {

@@ -1,5 +1,4 @@
 import { PgfleetError, ProjectUpdateRequest } from '@pgfleet/contract';
-import type { OrganizationId } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import type { Installation } from '../../domain/installation.ts';
 import { snapshotRemoval } from '../../domain/new-snapshot.ts';
@@ -7,6 +6,7 @@ import { newOperations } from '../../domain/new-operation.ts';
 import type { NewOperation } from '../../domain/new-operation.ts';
 import { planEndpointDefaults } from '../../domain/new-project.ts';
 import { changeProjectSettings, concernsEndpoints } from '../../domain/project-settings.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { hasProtectedBranch } from '../../store/branches.ts';
 import type { Database } from '../../store/database.ts';
 import { listEndpoints, touchEndpoints } from '../../store/endpoints.ts';
@@ -31,14 +31,14 @@ export function changeProjectRoutes(app: FastifyInstance, context: ApiContext): 
     { schema: { params: ProjectParams, body: ProjectUpdateRequest } },
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds } = principalOf(request);
-        const before = await lockProject(tx, request.params.project_id, organizationIds);
+        const principal = principalOf(request);
+        const before = await lockProject(tx, request.params.project_id, principal);
         const operations = await change(
           tx,
           { before, request: request.body.project },
           installation,
         );
-        const after = await getProject(tx, before.id, organizationIds);
+        const after = await getProject(tx, before.id, principal);
         return {
           status: 200,
           body: {
@@ -54,8 +54,8 @@ export function changeProjectRoutes(app: FastifyInstance, context: ApiContext): 
     { schema: { params: ProjectParams } },
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds } = principalOf(request);
-        const project = await destroy(tx, request.params.project_id, organizationIds);
+        const principal = principalOf(request);
+        const project = await destroy(tx, request.params.project_id, principal);
         const body = { project: presentProject(project, installation) };
         return { status: 200, body, preempts: true };
       }),
@@ -104,9 +104,9 @@ function applyEverywhere(endpoints: readonly EndpointRow[]): NewOperation[] {
  * Marks a project as deleted and has everything that it has on a host removed, without waiting for
  * what is under way.
  */
-async function destroy(tx: Database, id: string, organizationIds: readonly OrganizationId[]) {
-  const { id: projectId } = await lockProject(tx, id, organizationIds);
-  const project = await getProject(tx, id, organizationIds);
+async function destroy(tx: Database, id: string, principal: Principal) {
+  const { id: projectId } = await lockProject(tx, id, { ...principal, right: 'manage' });
+  const project = await getProject(tx, id, principal);
   if (await hasProtectedBranch(tx, projectId)) {
     throw new PgfleetError('not_deletable', {
       message: 'a project with a protected branch cannot be deleted',

@@ -21,8 +21,11 @@ export function connectionUriRoute(app: FastifyInstance, context: ApiContext): v
     { schema: { params: ProjectParams, querystring: ConnectionUriQuery } },
     async (request) => {
       const { query } = request;
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, {
+        ...principal,
+        right: 'edit',
+      });
       const endpoint = await chooseEndpoint(db, project.id, query);
       const database = await getDatabase(db, endpoint.branch_id, query.database_name);
       const role = await getRole(db, endpoint.branch_id, query.role_name);

@@ -1,9 +1,10 @@
 import { BranchCreateRequest } from '@pgfleet/contract';
-import type { CreatedBranch, OrganizationId } from '@pgfleet/contract';
+import type { CreatedBranch } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { requireLasting } from '../../domain/branch-rules.ts';
 import { planBranch } from '../../domain/new-branch.ts';
 import { pointInTime } from '../../domain/point-in-time.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { getBranch, getDefaultBranch, requireFreeName } from '../../store/branches.ts';
 import {
   insertBranch,
@@ -43,21 +44,21 @@ export function createBranchRoute(app: FastifyInstance, context: ApiContext): vo
     '/projects/:project_id/branches',
     { schema: { params: ProjectParams, body: BranchCreateRequest } },
     (request, reply) => {
-      const { organizationIds, userId } = principalOf(request);
+      const principal = principalOf(request);
       const { project_id: projectId } = request.params;
       return mutatePrepared(
         context,
         { request, reply },
         {
-          prepare: () => findPoint(context, { projectId, organizationIds, body: request.body }),
+          prepare: () => findPoint(context, { projectId, principal, body: request.body }),
           change: async (tx, point) => {
-            const project = await lockProject(tx, projectId, organizationIds);
+            const project = await lockProject(tx, projectId, principal);
             const parent = await getBranch(tx, project.id, point.branchId);
             requireUnmoved(parent, point);
             requireLasting(parent, 'have children');
             const plan = planBranch(request.body, point, {
               project,
-              userId,
+              userId: principal.userId,
               now: new Date(),
               installation: context.installation,
             });
@@ -75,7 +76,7 @@ async function findPoint(
   context: ApiContext,
   call: {
     readonly projectId: string;
-    readonly organizationIds: readonly OrganizationId[];
+    readonly principal: Principal;
     readonly body: BranchCreateRequest;
   },
 ): Promise<BranchPoint> {
@@ -85,7 +86,7 @@ async function findPoint(
     { lsn: wanted.parent_lsn, timestamp: wanted.parent_timestamp },
     'branch.parent_',
   );
-  const project = await getProject(db, call.projectId, call.organizationIds);
+  const project = await getProject(db, call.projectId, { ...call.principal, right: 'edit' });
   const branch = await (wanted.parent_id
     ? getBranch(db, project.id, wanted.parent_id)
     : getDefaultBranch(db, project.id));

@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Installation } from '../../domain/installation.ts';
 import { planProject } from '../../domain/new-project.ts';
 import type { NewProject } from '../../domain/new-project.ts';
-import type { Principal } from '../../store/accounts.ts';
+import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
+import type { Principal } from '../../domain/principal.ts';
 import type { Database } from '../../store/database.ts';
 import { listInstalledMajors } from '../../store/hosts.ts';
 import { insertProject } from '../../store/create-project.ts';
@@ -49,14 +50,20 @@ export function createProjectRoute(app: FastifyInstance, context: ApiContext): v
   );
 }
 
-/** @throws PgfleetError `organization_not_found`; `invalid_request` when there is a choice. */
+/**
+ * The organization that is to have a new project: the wanted one, or the only one there is.
+ *
+ * @throws PgfleetError `organization_not_found`, `forbidden`, `outside_key_scope`;
+ * `invalid_request` when there is a choice.
+ */
 export function chooseOrganization(
-  { organizationIds }: Principal,
+  principal: Principal,
   wanted: string | undefined,
 ): OrganizationId {
-  const chosen = wanted ? organizationIds.find((id) => id === wanted) : organizationIds[0];
-  if (wanted && !chosen) throw new PgfleetError('organization_not_found');
-  if (chosen && (wanted || organizationIds.length === 1)) return chosen;
+  if (wanted !== undefined) return requireOrganization(principal, wanted, 'create');
+  requireNoScope(principal);
+  const [only, ...others] = organizationsWith(principal, 'create');
+  if (only && others.length === 0) return only;
   throw new PgfleetError('invalid_request', {
     message: 'org_id is required, you can find it on your organization settings page',
   });

@@ -22,12 +22,12 @@ export function deleteBranchRoutes(app: FastifyInstance, context: ApiContext): v
     { schema: { params: BranchParams, querystring: BranchDeleteQuery } },
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds, userId } = principalOf(request);
+        const principal = principalOf(request);
         const { project_id: projectId, branch_id: branchId } = request.params;
-        const project = await lockProject(tx, projectId, organizationIds);
+        const project = await lockProject(tx, projectId, principal);
         const branch = await findBranch(tx, project.id, branchId);
         if (!branch) return { status: 204, body: null };
-        const how = { by: userId, isHard: request.query.hard_delete };
+        const how = { by: principal.userId, isHard: request.query.hard_delete };
         const operations = await deleteBranch(tx, branch, how);
         const body: BranchOperations = {
           branch: presentBranch(branch),
@@ -42,9 +42,9 @@ export function deleteBranchRoutes(app: FastifyInstance, context: ApiContext): v
     { schema: { params: BranchParams } },
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds } = principalOf(request);
+        const principal = principalOf(request);
         const { project_id: projectId, branch_id: branchId } = request.params;
-        const project = await lockProject(tx, projectId, organizationIds);
+        const project = await lockProject(tx, projectId, principal);
         const deleted = await getDeletedBranch(tx, project.id, branchId);
         await requireFreeName(tx, project.id, deleted.name);
         await recoverBranch(tx, deleted);

@@ -33,9 +33,9 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
     { schema: { params: ProjectParams, body: EndpointCreateRequest } },
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds } = principalOf(request);
+        const principal = principalOf(request);
         const { branch_id: branchId, region_id: regionId, ...options } = request.body.endpoint;
-        const project = await lockProject(tx, request.params.project_id, organizationIds);
+        const project = await lockProject(tx, request.params.project_id, principal);
         if (regionId && regionId !== project.region_id) {
           throw invalidField('endpoint.region_id', `must be ${project.region_id}`);
         }
@@ -64,9 +64,9 @@ function deleteRoute(app: FastifyInstance, context: ApiContext): void {
     { schema: { params: EndpointParams } },
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds } = principalOf(request);
+        const principal = principalOf(request);
         const { project_id: projectId, endpoint_id: endpointId } = request.params;
-        const project = await lockProject(tx, projectId, organizationIds);
+        const project = await lockProject(tx, projectId, principal);
         const found = await findEndpoint(tx, project.id, endpointId);
         if (!found) return { status: 204, body: null };
         const branch = await getBranch(tx, project.id, found.branch_id);

@@ -46,8 +46,8 @@ function readRoutes(app: FastifyInstance, { db, installation }: ApiContext): voi
     '/projects/:project_id/endpoints',
     { schema: { params: ProjectParams } },
     async (request) => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const endpoints = await listEndpoints(db, { projectId: project.id });
       return {
         endpoints: endpoints.map((endpoint) =>
@@ -61,8 +61,8 @@ function readRoutes(app: FastifyInstance, { db, installation }: ApiContext): voi
     endpointPath,
     { schema: { params: EndpointParams } },
     async (request) => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const endpoint = await getEndpoint(db, project.id, request.params.endpoint_id);
       return { endpoint: presentEndpoint(endpoint, project.region_id, installation) };
     },
@@ -108,8 +108,8 @@ function changing(
 ): Promise<FastifyReply> {
   const { project_id: projectId, endpoint_id: endpointId } = http.request.params;
   return mutate(context, http, async (tx) => {
-    const { organizationIds } = principalOf(http.request);
-    const project = await lockProject(tx, projectId, organizationIds);
+    const principal = principalOf(http.request);
+    const project = await lockProject(tx, projectId, principal);
     const { after, actions } = await change(tx, await getEndpoint(tx, project.id, endpointId));
     const subject = { projectId: project.id, branchId: after.branch_id, endpointId: after.id };
     const operations = await insertOperations(tx, newOperations(subject, actions));

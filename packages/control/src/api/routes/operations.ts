@@ -16,8 +16,8 @@ export function operationRoutes(app: FastifyInstance, { db }: ApiContext): void 
     '/projects/:project_id/operations',
     { schema: { params: ProjectParams, querystring: OperationListQuery } },
     async (request): Promise<OperationList> => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const page = { ...request.query, projectId: project.id };
       requireTime(page.cursor);
       const operations = await listOperations(db, page);
@@ -34,7 +34,7 @@ export function operationRoutes(app: FastifyInstance, { db }: ApiContext): void 
     { schema: { params: OperationParams } },
     async (request) => {
       const { project_id: projectId, operation_id: operationId } = request.params;
-      const project = await getProject(db, projectId, principalOf(request).organizationIds);
+      const project = await getProject(db, projectId, principalOf(request));
       if (!uuid.test(operationId)) throw new PgfleetError('operation_not_found');
       return { operation: presentOperation(await getOperation(db, project.id, operationId)) };
     },

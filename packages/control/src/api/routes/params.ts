@@ -30,3 +30,9 @@ export type OperationParams = Static<typeof OperationParams>;
 
 export const ApiKeyParams = Type.Object({ key_id: Type.String() });
 export type ApiKeyParams = Static<typeof ApiKeyParams>;
+
+export const OrganizationParams = Type.Object({ org_id: id });
+export type OrganizationParams = Static<typeof OrganizationParams>;
+
+export const OrganizationApiKeyParams = Type.Object({ org_id: id, key_id: Type.String() });
+export type OrganizationApiKeyParams = Static<typeof OrganizationApiKeyParams>;

@@ -1,11 +1,11 @@
 import { ProjectListQuery } from '@pgfleet/contract';
 import type { ProjectList } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
+import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
 import { getProject, listProjects } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentProjectDetails, presentProjectListItem } from '../present/present-project.ts';
-import { chooseOrganization } from './create-project.ts';
 import { ProjectParams } from './params.ts';
 
 /** Reading projects. */
@@ -16,9 +16,10 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     async (request): Promise<ProjectList> => {
       const { org_id: wanted, ...page } = request.query;
       const principal = principalOf(request);
+      requireNoScope(principal);
       const organizationIds = wanted
-        ? [chooseOrganization(principal, wanted)]
-        : principal.organizationIds;
+        ? [requireOrganization(principal, wanted, 'view')]
+        : organizationsWith(principal, 'view');
       const projects = await listProjects(db, { ...page, organizationIds });
       const cursor = projects.at(-1)?.id;
       return {
@@ -41,8 +42,8 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     '/projects/:project_id',
     { schema: { params: ProjectParams } },
     async (request) => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       return { project: presentProjectDetails(project, installation) };
     },
   );

@@ -1,9 +1,10 @@
 import { BranchRestoreRequest } from '@pgfleet/contract';
-import type { BranchOperations, OrganizationId } from '@pgfleet/contract';
+import type { BranchOperations } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { pointInTime } from '../../domain/point-in-time.ts';
 import { planRestore, requireRestorable } from '../../domain/restore-branch.ts';
 import type { BranchRestore, RestoredBranch } from '../../domain/restore-branch.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { getBranch, getBranchFamily, requireFreeName } from '../../store/branches.ts';
 import type { BranchDetails } from '../../store/branches.ts';
 import type { Database } from '../../store/database.ts';
@@ -28,15 +29,15 @@ export function restoreBranchRoute(app: FastifyInstance, context: ApiContext): v
     { schema: { params: BranchParams, body: BranchRestoreRequest } },
     (request, reply) => {
       const { params, body } = request;
-      const { organizationIds, userId } = principalOf(request);
+      const principal = principalOf(request);
       const { preserve_under_name: preserveUnderName } = body;
       return mutatePrepared(
         context,
         { request, reply },
         {
-          prepare: () => findPoint(context, { params, body, organizationIds }),
+          prepare: () => findPoint(context, { params, body, principal }),
           change: async (tx, point) => {
-            const project = await lockProject(tx, params.project_id, organizationIds);
+            const project = await lockProject(tx, params.project_id, principal);
             const branch = await getRestored(tx, await getBranch(tx, project.id, params.branch_id));
             const source = await getBranch(tx, project.id, point.branchId);
             requireRestorable(branch, source, body);
@@ -48,7 +49,12 @@ export function restoreBranchRoute(app: FastifyInstance, context: ApiContext): v
               now: new Date(),
             });
             const roles = await copyRoles(tx, { branch, plan }, context);
-            const operations = await beginRestore(tx, { branch, plan, roles, userId });
+            const operations = await beginRestore(tx, {
+              branch,
+              plan,
+              roles,
+              userId: principal.userId,
+            });
             const answer: BranchOperations = {
               branch: presentRestored(await getBranch(tx, project.id, branch.id), { plan, point }),
               operations: operations.map(presentOperation),
@@ -66,16 +72,16 @@ async function findPoint(
   {
     params,
     body,
-    organizationIds,
+    principal,
   }: {
     readonly params: BranchParams;
     readonly body: BranchRestoreRequest;
-    readonly organizationIds: readonly OrganizationId[];
+    readonly principal: Principal;
   },
 ): Promise<BranchPoint> {
   const { db } = context;
   const at = pointInTime({ lsn: body.source_lsn, timestamp: body.source_timestamp }, 'source_');
-  const project = await getProject(db, params.project_id, organizationIds);
+  const project = await getProject(db, params.project_id, { ...principal, right: 'edit' });
   const branch = await getRestored(db, await getBranch(db, project.id, params.branch_id));
   const source = await getBranch(db, project.id, body.source_branch_id);
   requireRestorable(branch, source, body);

@@ -27,8 +27,8 @@ export function restoreDrillRoutes(app: FastifyInstance, context: ApiContext): v
     '/pgfleet/projects/:project_id/restore_drills',
     { schema: { params: ProjectParams, querystring: RestoreDrillListQuery } },
     async (request): Promise<RestoreDrillList> => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const { limit } = request.query;
       const drills = await listDrills(db, { projectId: project.id, limit });
       return { restore_drills: drills.map(presentRestoreDrill) };
@@ -74,7 +74,7 @@ async function targetOf(
   { db }: ApiContext,
 ): Promise<DrillTarget> {
   const { project_id: id, branch_id: branchId } = request.params;
-  const { id: projectId } = await getProject(db, id, principalOf(request).organizationIds);
+  const { id: projectId } = await getProject(db, id, { ...principalOf(request), right: 'edit' });
   const branch = await getBranch(db, projectId, branchId);
   const address = await hostAddressOf(branch, db);
   return { projectId, branchId: branch.id, timelineId: branch.timeline_id, address };

@@ -4,9 +4,10 @@ import {
   SnapshotRestoreQuery,
   SnapshotRestoreRequest,
 } from '@pgfleet/contract';
-import type { OrganizationId, RestoredSnapshot } from '@pgfleet/contract';
+import type { RestoredSnapshot } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireReady } from '../../domain/branch-rules.ts';
+import type { Principal } from '../../domain/principal.ts';
 import {
   finalizationOperations,
   planSnapshotRestore,
@@ -65,7 +66,7 @@ export function restoreSnapshotRoutes(app: FastifyInstance, context: ApiContext)
         const operations = await finalize(tx, {
           ...request.params,
           ...request.body,
-          organizationIds: principalOf(request).organizationIds,
+          principal: principalOf(request),
         });
         return { status: 200, body: { operations: operations.map(presentOperation) } };
       }),
@@ -77,10 +78,10 @@ function restore(
   http: { readonly request: FastifyRequest<RestoreRequest>; readonly reply: FastifyReply },
 ): Promise<FastifyReply> {
   const { params, query, body } = http.request;
-  const { organizationIds, userId } = principalOf(http.request);
+  const principal = principalOf(http.request);
   const isFinal = body.finalize_restore;
   return mutate(context, http, async (tx) => {
-    const project = await lockProject(tx, params.project_id, organizationIds);
+    const project = await lockProject(tx, params.project_id, principal);
     const snapshot = await getSnapshot(tx, project.id, params.snapshot_id);
     await requireMade(tx, snapshot);
     const target = await getBranch(
@@ -92,7 +93,7 @@ function restore(
     const endpoints = await listEndpoints(tx, { projectId: project.id, branchId: target.id });
     const activeEndpointIds = endpoints.filter(isActive).map(({ id }) => id);
     const source = { snapshot, target: { ...target, activeEndpointIds }, project };
-    const plan = planSnapshotRestore(source, { userId, isFinal });
+    const plan = planSnapshotRestore(source, { userId: principal.userId, isFinal });
     const name = await chooseName(tx, snapshot, body.name ?? query.name);
     await insertDerivedTimeline(tx, plan.timeline, project.id);
     const branch = await insertBranch(tx, {
@@ -173,11 +174,11 @@ function presentFinal(
 }
 
 interface Finalization extends BranchParams, FinalizeRestoreRequest {
-  readonly organizationIds: readonly OrganizationId[];
+  readonly principal: Principal;
 }
 
 async function finalize(tx: Database, wish: Finalization): Promise<OperationRow[]> {
-  const { id: projectId } = await lockProject(tx, wish.project_id, wish.organizationIds);
+  const { id: projectId } = await lockProject(tx, wish.project_id, wish.principal);
   const branch = await getBranch(tx, projectId, wish.branch_id);
   if (branch.restore_status !== 'restored' || branch.restored_as === null) {
     throw new PgfleetError('restore_not_pending');

@@ -37,8 +37,8 @@ function readRoute(app: FastifyInstance, { db }: ApiContext): void {
     '/projects/:project_id/snapshots',
     { schema: { params: ProjectParams } },
     async (request): Promise<{ readonly snapshots: readonly Snapshot[] }> => {
-      const { organizationIds } = principalOf(request);
-      const project = await getProject(db, request.params.project_id, organizationIds);
+      const principal = principalOf(request);
+      const project = await getProject(db, request.params.project_id, principal);
       const snapshots = await listSnapshots(db, project.id);
       return { snapshots: snapshots.map(presentSnapshot) };
     },
@@ -57,18 +57,23 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const now = new Date();
       const { name, expires_at: expiry } = request.query;
       const expiresAt = requireExpiry(expiry, 'expires_at', now) ?? null;
-      const { userId: createdBy, organizationIds } = principalOf(request);
+      const principal = principalOf(request);
       return mutatePrepared(
         context,
         { request, reply },
         {
           prepare: () => findPoint(request, context),
           change: async (tx, point) => {
-            const project = await lockProject(tx, request.params.project_id, organizationIds);
+            const project = await lockProject(tx, request.params.project_id, principal);
             const branch = await getBranch(tx, project.id, point.branchId);
             requireUnmoved(branch, point);
             const source = { branch, regionId: project.region_id, at: point.at };
-            const plan = planSnapshot(source, { name, expiresAt, createdBy, now });
+            const plan = planSnapshot(source, {
+              name,
+              expiresAt,
+              createdBy: principal.userId,
+              now,
+            });
             const { snapshot, operations } = await insertSnapshot(tx, plan);
             const body: CreatedSnapshot = {
               snapshot: presentSnapshot(snapshot),
@@ -85,7 +90,10 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
 async function findPoint(request: CreateRequest, context: ApiContext): Promise<BranchPoint> {
   const at = pointInTime(request.query);
   const { project_id: projectId, branch_id: branchId } = request.params;
-  const project = await getProject(context.db, projectId, principalOf(request).organizationIds);
+  const project = await getProject(context.db, projectId, {
+    ...principalOf(request),
+    right: 'edit',
+  });
   const branch = await getBranch(context.db, project.id, branchId);
   if (branch.parent_id) throw new PgfleetError('branch_not_root');
   return resolveBranchPoint({ project, branch }, at, context);
@@ -99,9 +107,9 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       const { name, expires_at: expiry } = request.body.snapshot;
       const expiresAt = requireExpiry(expiry, 'snapshot.expires_at', new Date());
       return mutate(context, { request, reply }, async (tx) => {
-        const { organizationIds } = principalOf(request);
+        const principal = principalOf(request);
         const { project_id: projectId, snapshot_id: snapshotId } = request.params;
-        const project = await lockProject(tx, projectId, organizationIds);
+        const project = await lockProject(tx, projectId, principal);
         const { id } = await getSnapshot(tx, project.id, snapshotId);
         const snapshot = await updateSnapshot(tx, id, {
           ...(name === undefined ? {} : { name }),
@@ -125,8 +133,8 @@ function remove(
 ): Promise<FastifyReply> {
   const { project_id: projectId, snapshot_id: snapshotId } = http.request.params;
   return mutate(context, http, async (tx) => {
-    const { organizationIds } = principalOf(http.request);
-    const project = await lockProject(tx, projectId, organizationIds);
+    const principal = principalOf(http.request);
+    const project = await lockProject(tx, projectId, principal);
     const snapshot = await getSnapshot(tx, project.id, snapshotId);
     await markSnapshotDeleted(tx, snapshot.id);
     const operations = await insertOperations(tx, snapshotRemoval(snapshot));
