@@ -6,7 +6,7 @@ import { hashToken, writeFileAtomic } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import { sql } from 'kysely';
 import { isApiKey, newApiKey } from './domain/api-key.ts';
-import { insertAccount } from './store/accounts.ts';
+import { insertOrganization, insertUser } from './store/accounts.ts';
 import { findAdminKey, insertApiKey, revokeApiKey } from './store/api-keys.ts';
 import type { Database } from './store/database.ts';
 import type { ApiKeyRow } from './store/schema.ts';
@@ -54,14 +54,9 @@ async function createAccount(
   const key = text !== undefined && isApiKey(text) ? text : newApiKey();
   await writeFileAtomic(keyFile, `${key}\n`);
   const userId = randomUUID() as UserId;
-  await insertAccount(tx, {
-    organizationId: newOrganizationId(),
-    organizationName: 'pgfleet',
-    userId,
-    userName: 'admin',
-    email: 'admin@pgfleet.local',
-    isOperator: true,
-  });
+  const email = 'admin@pgfleet.local';
+  await insertUser(tx, { id: userId, name: 'admin', email, isOperator: true });
+  await insertOrganization(tx, { id: newOrganizationId(), name: 'pgfleet', adminId: userId });
   await insertApiKey(tx, { userId, name: 'admin', keyHash: hashToken(key), isAdmin: true });
 }
 

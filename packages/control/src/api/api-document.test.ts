@@ -54,6 +54,11 @@ const remarks: Readonly<Record<string, string>> = {
   listOrgApiKeys: 'for everybody who may look at the projects',
   createOrgApiKey:
     'by admins; with `project_id` the key opens that project alone, as a member would; the key is shown this once',
+  getOrganizationMembers: 'for everybody who may look at the projects',
+  updateOrganizationMember: 'the last admin stays one',
+  createOrganizationInvitations:
+    'without mail: a user becomes a member at once, anybody else when an operator makes such a user; an open invitation is renewed',
+  setOrganizationSpendingLimit: 'is kept and shown, without effect',
   getCurrentUserOrganizations: 'of a key of an organization: that organization',
   getAuthDetails: '`auth_method` is `api_key_user` or `api_key_org`',
   getActiveRegions: '`PGFLEET_REGIONS`; the first one is the default',
@@ -128,6 +133,10 @@ to have as many rows in every table. Every project in which something ran has on
 |---|---|---|
 | GET | \`/pgfleet/projects/{project_id}/restore_drills\` | \`{restore_drills}\`, newest first, at most \`limit\` (100): when, to which LSN, how long the restore took (\`restore_ms\`), how far the newest restorable commit lay behind the head when it began (\`recovery_point_seconds\`), what was read, whether a second copy had as many rows (\`compared\`), what is wrong (\`problems\`) |
 | POST | \`/pgfleet/projects/{project_id}/branches/{branch_id}/verify\` | a drill now, to \`lsn\`, \`timestamp\` or a random point; answers \`{restore_drill}\` when it is over; two at a time, more are answered with 429 |
+| POST | \`/pgfleet/users\` | \`{email, name}\`, by operators: a user, who takes up the invitations to that address; answers \`{user, api_key}\`, the key this once |
+| POST | \`/pgfleet/organizations\` | \`{name}\`, by operators: an organization with the operator as its admin; answers \`{organization}\` |
+
+Operators are the user of \`admin.key\`.
 
 ## What differs from Neon
 

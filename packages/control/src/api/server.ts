@@ -12,7 +12,7 @@ import { describeError } from './describe-error.ts';
 import { healthRoutes } from './health.ts';
 import { auditEntry } from './mutation.ts';
 import { accountRoutes } from './routes/accounts.ts';
-import { apiKeyRoutes, organizationApiKeyRoutes } from './routes/api-keys.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { backupScheduleRoutes } from './routes/backup-schedules.ts';
 import { branchContentRoutes } from './routes/branch-content.ts';
 import { branchSchemaRoutes } from './routes/branch-schema.ts';
@@ -26,6 +26,7 @@ import { createProjectRoute } from './routes/create-project.ts';
 import { deleteBranchRoutes } from './routes/delete-branch.ts';
 import { endpointRoutes } from './routes/endpoints.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { operatorRoutes } from './routes/operator.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { restoreDrillRoutes } from './routes/restore-drills.ts';
@@ -93,7 +94,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   accountRoutes(api, context);
   apiKeyRoutes(api, context);
   organizationRoutes(api, context);
-  organizationApiKeyRoutes(api, context);
+  operatorRoutes(api, context);
   unimplementedRoutes(api);
   // Here too, so that strangers learn nothing about which addresses there are.
   api.setNotFoundHandler(() => Promise.reject(new PgfleetError('not_found')));

@@ -1,3 +1,4 @@
+import { PgfleetError } from '@pgfleet/contract';
 import type { OrganizationId, UserId } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { Principal } from '../domain/principal.ts';
@@ -26,37 +27,57 @@ export function getOrganization(db: Database, id: OrganizationId): Promise<Organ
   return db.selectFrom('organizations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
-export interface NewAccount {
-  readonly organizationId: OrganizationId;
-  readonly organizationName: string;
-  readonly userId: UserId;
-  readonly userName: string;
+/** Notes the most that an organization means to spend in a month; null for no limit. */
+export async function setSpendingLimit(
+  db: Database,
+  id: OrganizationId,
+  cents: number | null,
+): Promise<void> {
+  await db
+    .updateTable('organizations')
+    .set({ spending_limit_cents: cents, updated_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .execute();
+}
+
+export interface NewUser {
+  readonly id: UserId;
+  readonly name: string;
   readonly email: string;
   /** Whether the user runs the installation. */
   readonly isOperator?: boolean;
 }
 
-/** Inserts an organization and a user who is its admin. */
-export async function insertAccount(db: Database, account: NewAccount): Promise<void> {
-  await db
-    .with('organization', (qb) =>
-      qb
-        .insertInto('organizations')
-        .values({ id: account.organizationId, name: account.organizationName }),
-    )
-    .with('member', (qb) =>
-      qb.insertInto('organization_members').values({
-        user_id: account.userId,
-        organization_id: account.organizationId,
-        role: 'admin',
-      }),
-    )
+/** @throws PgfleetError `name_taken` when another user has the address. */
+export async function insertUser(db: Database, user: NewUser): Promise<void> {
+  const row = await db
     .insertInto('users')
     .values({
-      id: account.userId,
-      name: account.userName,
-      email: account.email,
-      is_operator: account.isOperator ?? false,
+      id: user.id,
+      name: user.name,
+      email: user.email,
+      is_operator: user.isOperator ?? false,
     })
+    .onConflict((oc) => oc.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (row) return;
+  throw new PgfleetError('name_taken', { message: 'user with the same email already exists' });
+}
+
+/** Inserts an organization with its first admin. */
+export async function insertOrganization(
+  db: Database,
+  wish: { readonly id: OrganizationId; readonly name: string; readonly adminId: UserId },
+): Promise<OrganizationRow> {
+  const organization = await db
+    .insertInto('organizations')
+    .values({ id: wish.id, name: wish.name })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto('organization_members')
+    .values({ user_id: wish.adminId, organization_id: wish.id, role: 'admin' })
     .execute();
+  return organization;
 }

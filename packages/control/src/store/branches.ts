@@ -18,7 +18,7 @@ export interface BranchDetails extends BranchRow {
 export type BranchSort = 'name' | 'created_at' | 'updated_at';
 
 /** Where a page of branches ended. */
-export interface BranchPosition {
+interface BranchPosition {
   /** A name, or a time with microseconds. */
   readonly value: string;
   readonly id: string;

@@ -35,6 +35,17 @@ type Timestamps = {
 interface OrganizationsTable extends Timestamps {
   readonly id: OrganizationId;
   readonly name: string;
+  readonly spending_limit_cents: number | null;
+}
+
+interface OrganizationInvitationsTable {
+  readonly id: Generated<string>;
+  readonly organization_id: OrganizationId;
+  readonly email: string;
+  readonly role: MemberRole;
+  readonly invited_by: UserId;
+  readonly invited_at: Generated<Date>;
+  readonly accepted_at: Date | null;
 }
 
 interface UsersTable {
@@ -261,6 +272,7 @@ export interface Schema {
   readonly organizations: OrganizationsTable;
   readonly users: UsersTable;
   readonly organization_members: OrganizationMembersTable;
+  readonly organization_invitations: OrganizationInvitationsTable;
   readonly api_keys: ApiKeysTable;
   readonly hosts: HostsTable;
   readonly projects: ProjectsTable;
@@ -279,6 +291,8 @@ export interface Schema {
 }
 
 export type OrganizationRow = Selectable<OrganizationsTable>;
+export type MemberRow = Selectable<OrganizationMembersTable>;
+export type InvitationRow = Selectable<OrganizationInvitationsTable>;
 export type UserRow = Selectable<UsersTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ProjectRow = Selectable<ProjectsTable>;

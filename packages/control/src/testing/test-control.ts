@@ -20,7 +20,7 @@ import type { Installation } from '../domain/installation.ts';
 import { createInternalApi } from '../internal-api/server.ts';
 import { actions } from '../operations/actions.ts';
 import { OperationWorker } from '../operations/operation-worker.ts';
-import { insertAccount } from '../store/accounts.ts';
+import { insertOrganization, insertUser } from '../store/accounts.ts';
 import { insertApiKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { saveHost } from '../store/hosts.ts';
@@ -169,13 +169,8 @@ export class TestControl implements AsyncDisposable {
     const key = newApiKey();
     const organizationId = newOrganizationId();
     const email = `${userId}@example.com`;
-    await insertAccount(this.db, {
-      organizationId,
-      organizationName: 'strangers',
-      userId,
-      userName: 'stranger',
-      email,
-    });
+    await insertUser(this.db, { id: userId, name: 'stranger', email });
+    await insertOrganization(this.db, { id: organizationId, name: 'strangers', adminId: userId });
     await insertApiKey(this.db, { userId, name: 'stranger', keyHash: hashToken(key) });
     return { key, userId, organizationId, email };
   }

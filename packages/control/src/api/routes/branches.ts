@@ -1,13 +1,21 @@
-import { BranchCountQuery, BranchListQuery } from '@pgfleet/contract';
+import { BranchCountQuery, BranchListQuery, idPattern } from '@pgfleet/contract';
 import type { BranchList } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { countBranches, getBranch, listBranches } from '../../store/branches.ts';
+import type { BranchSort } from '../../store/branches.ts';
 import { getProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
-import { decodeCursor, encodeCursor } from '../branch-cursor.ts';
+import { decodeListCursor, encodeListCursor } from '../list-cursor.ts';
+import type { SortedList } from '../list-cursor.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { BranchParams, ProjectParams } from './params.ts';
+
+const branchList: SortedList<BranchSort> = {
+  idField: 'branch_id',
+  id: new RegExp(idPattern),
+  sorts: { name: 'text', created_at: 'time', updated_at: 'time' },
+};
 
 /** Reading branches. */
 export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
@@ -18,7 +26,7 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
       const principal = principalOf(request);
       const project = await getProject(db, request.params.project_id, principal);
       const { cursor, search, limit } = request.query;
-      const sorting = decodeCursor(cursor) ?? {
+      const sorting = decodeListCursor(branchList, cursor) ?? {
         sortBy: request.query.sort_by,
         order: request.query.sort_order,
       };
@@ -29,7 +37,7 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
       return {
         branches: branches.map(presentBranch),
         annotations: {},
-        ...(last ? { pagination: encodeCursor(last, sorting) } : {}),
+        ...(last ? { pagination: encodeListCursor(branchList, last, sorting) } : {}),
       };
     },
   );

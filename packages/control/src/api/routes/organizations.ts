@@ -5,10 +5,20 @@ import { getOrganization } from '../../store/accounts.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentOrganization } from '../present/present-account.ts';
+import { organizationApiKeyRoutes } from './api-keys.ts';
+import { invitationRoutes } from './invitations.ts';
+import { memberRoutes } from './members.ts';
 import { OrganizationParams } from './params.ts';
+import { spendingLimitRoutes } from './spending-limit.ts';
 
-/** Organizations themselves. */
-export function organizationRoutes(app: FastifyInstance, { db }: ApiContext): void {
+/** Organizations: themselves, their keys, their members, what they mean to spend. */
+export function organizationRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { db } = context;
+  organizationApiKeyRoutes(app, context);
+  memberRoutes(app, context);
+  invitationRoutes(app, context);
+  spendingLimitRoutes(app, context);
+
   app.get<{ Params: OrganizationParams }>(
     '/organizations/:org_id',
     { schema: { params: OrganizationParams } },

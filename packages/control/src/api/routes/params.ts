@@ -36,3 +36,9 @@ export type OrganizationParams = Static<typeof OrganizationParams>;
 
 export const OrganizationApiKeyParams = Type.Object({ org_id: id, key_id: Type.String() });
 export type OrganizationApiKeyParams = Static<typeof OrganizationApiKeyParams>;
+
+export const MemberParams = Type.Object({
+  org_id: id,
+  member_id: Type.String({ format: 'uuid' }),
+});
+export type MemberParams = Static<typeof MemberParams>;

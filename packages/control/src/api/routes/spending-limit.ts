@@ -1,0 +1,46 @@
+import { SpendingLimitUpdateRequest } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import { requireOrganization } from '../../domain/principal.ts';
+import { getOrganization, setSpendingLimit } from '../../store/accounts.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { mutate } from '../mutation.ts';
+import { OrganizationParams } from './params.ts';
+
+const path = '/organizations/:org_id/billing/spending_limit';
+
+/** The most that an organization means to spend: a number to be kept, without effect. */
+export function spendingLimitRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get<{ Params: OrganizationParams }>(
+    path,
+    { schema: { params: OrganizationParams } },
+    async (request) => {
+      const id = requireOrganization(principalOf(request), request.params.org_id, 'view');
+      const { spending_limit_cents: cents } = await getOrganization(context.db, id);
+      return { spending_limit_cents: cents };
+    },
+  );
+
+  app.put<{ Params: OrganizationParams; Body: SpendingLimitUpdateRequest }>(
+    path,
+    { schema: { params: OrganizationParams, body: SpendingLimitUpdateRequest } },
+    (request, reply) =>
+      mutate(context, { request, reply }, async (tx) => {
+        const id = requireOrganization(principalOf(request), request.params.org_id, 'manage');
+        const { spending_limit_cents: cents } = request.body;
+        await setSpendingLimit(tx, id, cents);
+        return { status: 200, body: { spending_limit_cents: cents } };
+      }),
+  );
+
+  app.delete<{ Params: OrganizationParams }>(
+    path,
+    { schema: { params: OrganizationParams } },
+    (request, reply) =>
+      mutate(context, { request, reply }, async (tx) => {
+        const id = requireOrganization(principalOf(request), request.params.org_id, 'manage');
+        await setSpendingLimit(tx, id, null);
+        return { status: 200, body: {} };
+      }),
+  );
+}
