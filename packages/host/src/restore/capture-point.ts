@@ -5,6 +5,7 @@ import type { ComputeRun } from '../endpoints/compute-run.ts';
 import { withPoint } from '../history/lost-window.ts';
 import type { PointRecord, RestMark } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
+import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
 
 const SUFFIX_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
@@ -71,6 +72,7 @@ export async function captureRunningPoint(
   const { timelineId } = run;
   const { pgMajor } = parts.timelines.ready(timelineId).spec;
   const tree = newTreeName(timelineId);
+  await requireRoom(parts.volume);
   await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
   await capture(parts, { timelineId, tree }, async () => {
     const backup = await beginBackup(connection, pgMajor);

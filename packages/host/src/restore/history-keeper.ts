@@ -34,6 +34,8 @@ export class HistoryKeeper {
   readonly #busy = new Map<TimelineId, Promise<void>>();
   /** Running timelines that are being looked after, or wait for it. */
   readonly #seen = new Set<TimelineId>();
+  /** Those whose last look failed, which has been told. */
+  readonly #behind = new Set<TimelineId>();
   readonly #places = new Semaphore(AT_ONCE);
   readonly #closing = new AbortController();
 
@@ -83,6 +85,7 @@ export class HistoryKeeper {
     while (this.#busy.has(timelineId)) await this.#busy.get(timelineId);
     if (this.#closing.signal.aborted || !this.#hasHistory(timelineId)) return;
     const running = work()
+      .then(() => void this.#behind.delete(timelineId))
       .catch((error: unknown) => this.#report(error, timelineId))
       .finally(() => this.#busy.delete(timelineId));
     this.#busy.set(timelineId, running);
@@ -97,7 +100,9 @@ export class HistoryKeeper {
   #report(error: unknown, timelineId: TimelineId): void {
     if (this.#closing.signal.aborted) return;
     const isInterrupted = error instanceof PgfleetError && error.code === 'timeline_locked';
-    const level = isInterrupted || !this.#parts.timelines.isReady(timelineId) ? 'debug' : 'warn';
+    const isNoNews = this.#behind.has(timelineId) || !this.#parts.timelines.isReady(timelineId);
+    const level = isInterrupted || isNoNews ? 'debug' : 'warn';
+    if (level === 'warn') this.#behind.add(timelineId);
     this.#parts.log[level]({ err: error, timeline_id: timelineId }, 'history is not up to date');
   }
 

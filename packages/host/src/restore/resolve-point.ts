@@ -4,6 +4,7 @@ import { timestampMicros } from '../history/nearest-point.ts';
 import { lossAt, lossError } from '../history/lost-window.ts';
 import { parseLsn } from '../history/wal-segment.ts';
 import { restoreWindow } from '../history/restore-window.ts';
+import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { whileSettled } from './while-settled.ts';
 
@@ -11,13 +12,15 @@ import { whileSettled } from './while-settled.ts';
  * Says whether a timeline can be had as of a point, and turns its head into an LSN, so that what is
  * made of it later holds what was committed by now.
  *
- * @throws PgfleetError `timeline_not_found`, `point_not_available` with what is available.
+ * @throws PgfleetError `timeline_not_found`, `point_not_available` with what is available, `disk_full`.
  */
 export async function resolvePoint(
   parts: CopyParts,
   timelineId: TimelineId,
   at: PointInTime,
 ): Promise<ResolvedPoint> {
+  // Marking the head writes WAL, and a Postgres that cannot do so dies.
+  await requireRoom(parts.volume);
   const head = await currentHead(parts, timelineId);
   if (at.kind === 'head') return { at: { kind: 'lsn', lsn: head.lsn }, lsn: head.lsn };
   await assertAvailable(parts, timelineId, { at, head });

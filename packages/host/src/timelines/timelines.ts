@@ -10,6 +10,7 @@ import type { Volume } from '@pgfleet/volume';
 import type { HostLayout } from '../storage/host-layout.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { RecordStore } from '../storage/record-store.ts';
+import { requireRoom } from '../storage/require-room.ts';
 import { ownerOf } from './owner.ts';
 import type { MadeTree, MakeTree } from './made-tree.ts';
 import type { PostgresBuilds } from './postgres-builds.ts';
@@ -127,14 +128,17 @@ export class Timelines {
 
   /** Removes tree and lock, and whatever process still holds the lock. */
   async discard(timelineId: TimelineId): Promise<void> {
-    const { layout, volume, forgetHistory } = this.#options;
-    const lockPath = layout.lock(timelineId);
     using _lock = await this.lock(timelineId);
+    await this.#removeFiles(timelineId);
+  }
+
+  async #removeFiles(timelineId: TimelineId): Promise<void> {
+    const { layout, volume, forgetHistory } = this.#options;
     // Copies that are being made read the timeline's WAL as well: they are waited for here.
     await forgetHistory(timelineId);
     await volume.remove(timelineId);
     rmSync(layout.verifiers(timelineId), { force: true });
-    rmSync(lockPath, { force: true });
+    rmSync(layout.lock(timelineId), { force: true });
   }
 
   /** Says whether there is a record of this timeline, even an unreadable one. */
@@ -234,30 +238,40 @@ export class Timelines {
     const { timelineId, projectId } = spec;
     const start = performance.now();
     await builds.view(spec.pgMajor);
+    await requireRoom(volume);
     using lock = await this.lock(timelineId, signal);
     const ownSecret = createAdminSecret();
     const sealedSecret = secrets.seal(ownSecret, secretContext(timelineId));
     const marks = ephemeral ? { ephemeral } : {};
     const draft = { spec, sealedSecret, uid: null, specApplied: false, ...marks } as const;
-    await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
-    await volume.remove(timelineId);
-    const projectUid = this.#projectUids.get(projectId);
-    const made = await makeTree({ spec, ownSecret, projectUid, lock, from, signal }).catch(
-      (error: unknown) => this.#reportFailure(error, timelineId),
-    );
-    if (made.uid !== null) this.#projectUids.set(projectId, made.uid);
-    await this.#noteMade({ ...draft, state: 'ready' }, made);
-    this.#options.log.info(
-      { timeline_id: timelineId, project_id: projectId, ms: performance.now() - start },
-      'timeline made',
-    );
-    return made.origin;
+    try {
+      await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
+      await volume.remove(timelineId);
+      const projectUid = this.#projectUids.get(projectId);
+      const made = await makeTree({ spec, ownSecret, projectUid, lock, from, signal });
+      if (made.uid !== null) this.#projectUids.set(projectId, made.uid);
+      await this.#noteMade({ ...draft, state: 'ready' }, made);
+      this.#options.log.info(
+        { timeline_id: timelineId, project_id: projectId, ms: performance.now() - start },
+        'timeline made',
+      );
+      return made.origin;
+    } catch (error) {
+      // Whoever asked is told the kind of failure; what Postgres said is for the log.
+      this.#options.log.warn({ err: error, timeline_id: timelineId }, 'timeline could not be made');
+      if (!this.#isClosed) await this.#takeBack(timelineId);
+      throw error;
+    }
   }
 
-  // Whoever asked is told the kind of failure; what Postgres said is for the log.
-  #reportFailure(error: unknown, timelineId: TimelineId): never {
-    this.#options.log.warn({ err: error, timeline_id: timelineId }, 'timeline could not be made');
-    throw error;
+  // Who asked may never ask again. What cannot be removed now is found at the next start.
+  async #takeBack(timelineId: TimelineId): Promise<void> {
+    try {
+      await this.#removeFiles(timelineId);
+      await this.#records.delete(timelineId, { durable: false });
+    } catch (error) {
+      this.#options.log.warn({ err: error, timeline_id: timelineId }, 'half a timeline stays');
+    }
   }
 
   async #noteMade(
