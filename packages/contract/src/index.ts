@@ -1,7 +1,9 @@
 export * from './api/accounts.ts';
 export * from './api/backup-schedules.ts';
 export * from './api/branches.ts';
+export * from './api/consumption.ts';
 export * from './api/endpoints.ts';
+export * from './api/jwks.ts';
 export * from './api/operations.ts';
 export * from './api/organizations.ts';
 export * from './api/projects.ts';
@@ -9,6 +11,7 @@ export * from './api/restore-drills.ts';
 export * from './api/roles.ts';
 export * from './api/schema.ts';
 export * from './api/settings.ts';
+export * from './api/sharing.ts';
 export * from './api/snapshots.ts';
 export * from './errors.ts';
 export * from './ids.ts';

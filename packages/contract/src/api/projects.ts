@@ -56,6 +56,10 @@ export const ProjectListQuery = Type.Object({
 });
 export type ProjectListQuery = Static<typeof ProjectListQuery>;
 
+/** Query of `GET /projects/shared`. */
+export const SharedProjectListQuery = Type.Omit(ProjectListQuery, ['org_id']);
+export type SharedProjectListQuery = Static<typeof SharedProjectListQuery>;
+
 interface ProjectCommon {
   readonly id: ProjectId;
   readonly platform_id: string;

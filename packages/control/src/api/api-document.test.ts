@@ -16,7 +16,21 @@ const remarks: Readonly<Record<string, string>> = {
   createProject:
     'answers at once; the URI works at once too, since a connection waits until the compute runs',
   listProjects: 'sorted by id; `search` finds parts of names and ids',
-  listSharedProjects: 'always empty: a project is shared by belonging to an organization',
+  addProjectJWKS: 'kept and shown: nothing accepts tokens yet; the URL is not fetched',
+  getAvailablePreloadLibraries: 'contrib modules, which every installation has',
+  getConsumptionHistoryPerProject:
+    'since the installation meters; the frame that is under way is included when `to` lies in it; `written_data_bytes` is 0, it is not metered yet',
+  getConsumptionHistoryPerProjectV2:
+    'a compute counts with its largest size while it runs; sizes of branches are those of their whole content; extra branches, snapshots and private networks are 0',
+  getConsumptionHistoryPerBranchV2: 'as of projects',
+  listSharedProjects: 'those that one does not see in an organization of one’s own',
+  grantPermissionToProject:
+    'to the user of that address, also to one who is made later: as an editor; nothing changes where it was granted',
+  createProjectTransferRequest: 'void once the project has gone to another organization',
+  acceptProjectTransferRequest: 'once; keys that were made for this project alone end',
+  transferProjectsFromOrgToOrg:
+    'all of them or none; by an admin there and a member here; keys that were made for one of them alone end',
+  transferProjectsFromUserToOrg: 'for projects that the user made and may manage',
   updateProject:
     'settings are merged; new defaults of endpoints are for endpoints made later; quotas, maintenance windows, preload libraries and logical replication are stored and shown, without effect yet',
   deleteProject: 'at once and for good; running operations are cancelled',
@@ -118,6 +132,7 @@ reached and 503 while it cannot; \`GET /metrics\` is for Prometheus.
 | \`editor\` | look at projects and change them |
 | \`viewer\` | look at projects, but not at passwords |
 | \`collaborator\` | nothing in the organization |
+| none, but the project is shared | look at the project and change it |
 
 A key of a project is a member who sees that project alone. Projects that one cannot see are answered
 with 404, rights that one has not with 403.

@@ -21,24 +21,11 @@ export const unimplementedGroups: readonly UnimplementedGroup[] = [
     reason: 'not built yet',
     addresses: [
       `POST ${project}/recover`,
-      `GET POST ${project}/permissions`,
-      `DELETE ${project}/permissions/{permission_id}`,
-      `GET ${project}/available_preload_libraries`,
-      `POST ${project}/transfer_requests`,
-      `PUT ${project}/transfer_requests/{request_id}`,
-      `GET POST ${project}/jwks`,
-      `DELETE ${project}/jwks/{jwks_id}`,
-      `GET ${project}/advisors`,
       `POST ${branch}/databases`,
       `PATCH DELETE ${branch}/databases/{database_name}`,
       `POST ${branch}/roles`,
       `DELETE ${branch}/roles/{role_name}`,
       `POST ${branch}/roles/{role_name}/reset_password`,
-      'GET /consumption_history/projects',
-      'GET /consumption_history/v2/projects',
-      'GET /consumption_history/v2/branches',
-      'POST /users/me/projects/transfer',
-      'POST /organizations/{source_org_id}/projects/transfer',
     ],
   },
   {
@@ -62,7 +49,11 @@ export const unimplementedGroups: readonly UnimplementedGroup[] = [
   },
   {
     reason: 'pgfleet has no Data API',
-    addresses: [`GET POST PATCH DELETE ${branch}/data-api/{database_name}`],
+    addresses: [
+      `GET POST PATCH DELETE ${branch}/data-api/{database_name}`,
+      // It judges what the Data API would show.
+      `GET ${project}/advisors`,
+    ],
   },
   {
     reason: 'pgfleet has no service for the users of applications',

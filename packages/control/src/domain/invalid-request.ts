@@ -6,3 +6,10 @@ export function invalidField(field: string, problem: string): PgfleetError {
     message: `invalid request: decode application/json: invalid: ${field} (${problem})`,
   });
 }
+
+/** An error about a parameter of the query, worded as the contract's own are. */
+export function invalidQuery(field: string, problem: string): PgfleetError {
+  return new PgfleetError('invalid_request', {
+    message: `invalid request: decode params: query: ${field} (${problem})`,
+  });
+}

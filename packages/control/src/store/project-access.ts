@@ -8,7 +8,15 @@ import type { Database } from './database.ts';
 
 /** An expression: whether a project of the query is one on which somebody has a right. */
 export function isOpenTo(principal: Principal, right: ProjectRight): RawBuilder<boolean> {
-  return belongsTo(organizationsWith(principal, right));
+  const own = belongsTo(organizationsWith(principal, right));
+  if (right === 'manage' || principal.subject !== 'user') return own;
+  return sql<boolean>`(${own} or ${isSharedWith(principal)})`;
+}
+
+/** An expression: whether a project of the query is shared with a user. */
+export function isSharedWith({ email }: Pick<Principal, 'email'>): RawBuilder<boolean> {
+  return sql<boolean>`projects.id in (select project_id from project_permissions
+    where email = ${email} and revoked_at is null)`;
 }
 
 /** An expression: whether a project of the query belongs to one of these organizations. */

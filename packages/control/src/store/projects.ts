@@ -2,10 +2,10 @@ import type { OrganizationId, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { Updateable } from 'kysely';
-import { requireNoScope } from '../domain/principal.ts';
-import type { ProjectAccess } from '../domain/principal.ts';
+import { organizationsWith, requireNoScope } from '../domain/principal.ts';
+import type { Principal, ProjectAccess } from '../domain/principal.ts';
 import type { Database } from './database.ts';
-import { belongsTo, isOpenTo, refusal } from './project-access.ts';
+import { belongsTo, isOpenTo, isSharedWith, refusal } from './project-access.ts';
 import type { ProjectRow, Schema } from './schema.ts';
 
 /** A project, what it used so far, and whose it is. */
@@ -85,22 +85,31 @@ export async function requireProjectOf(
 }
 
 export interface ProjectPage {
-  readonly organizationIds: readonly OrganizationId[];
   /** The last id of the page before. */
   readonly cursor?: string | undefined;
   readonly search?: string | undefined;
   readonly limit: number;
 }
 
-/** Lists projects by id. */
-export function listProjects(db: Database, page: ProjectPage): Promise<ProjectDetails[]> {
-  const { cursor, search } = page;
-  return detailed(db)
-    .where(belongsTo(page.organizationIds))
-    .$if(cursor !== undefined, (qb) => qb.where('projects.id', '>', cursor as ProjectId))
-    .$if(Boolean(search), (qb) => qb.where(containsText(search ?? '')))
-    .orderBy('projects.id')
-    .limit(page.limit)
+/** Lists the projects of organizations by id. */
+export function listProjects(
+  db: Database,
+  organizationIds: readonly OrganizationId[],
+  page: ProjectPage,
+): Promise<ProjectDetails[]> {
+  return paged(detailed(db).where(belongsTo(organizationIds)), page).execute();
+}
+
+/** Lists the projects that are shared with somebody who does not see them anyway, by id. */
+export async function listSharedProjects(
+  db: Database,
+  principal: Principal,
+  page: ProjectPage,
+): Promise<ProjectDetails[]> {
+  if (principal.subject !== 'user') return [];
+  const own = belongsTo(organizationsWith(principal, 'view'));
+  return paged(detailed(db).where(isSharedWith(principal)), page)
+    .where((eb) => eb.not(own))
     .execute();
 }
 
@@ -114,6 +123,14 @@ export function updateProject(
     .set({ ...change, updated_at: sql<Date>`now()` })
     .where('id', '=', id)
     .execute();
+}
+
+function paged(query: ReturnType<typeof detailed>, { cursor, search, limit }: ProjectPage) {
+  return query
+    .$if(cursor !== undefined, (qb) => qb.where('projects.id', '>', cursor as ProjectId))
+    .$if(Boolean(search), (qb) => qb.where(containsText(search ?? '')))
+    .orderBy('projects.id')
+    .limit(limit);
 }
 
 function detailed(db: Database) {

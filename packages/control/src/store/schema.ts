@@ -103,6 +103,35 @@ interface ProjectsTable extends Timestamps {
   readonly deleted_at: Date | null;
 }
 
+interface ProjectPermissionsTable {
+  readonly id: Generated<string>;
+  readonly project_id: ProjectId;
+  readonly email: string;
+  readonly granted_by: UserId;
+  readonly granted_at: Generated<Date>;
+  readonly revoked_at: Date | null;
+}
+
+interface ProjectTransferRequestsTable {
+  readonly id: Generated<string>;
+  readonly project_id: ProjectId;
+  readonly organization_id: OrganizationId;
+  readonly created_by: UserId;
+  readonly created_at: Generated<Date>;
+  readonly expires_at: Date;
+  readonly accepted_at: Date | null;
+}
+
+interface ProjectJwksTable extends Timestamps {
+  readonly id: Generated<string>;
+  readonly project_id: ProjectId;
+  readonly branch_id: BranchId | null;
+  readonly jwks_url: string;
+  readonly provider_name: string;
+  readonly jwt_audience: string | null;
+  readonly role_names: ColumnType<readonly string[] | null, string | null, never>;
+}
+
 interface TimelinesTable {
   readonly id: TimelineId;
   readonly project_id: ProjectId;
@@ -276,6 +305,9 @@ export interface Schema {
   readonly api_keys: ApiKeysTable;
   readonly hosts: HostsTable;
   readonly projects: ProjectsTable;
+  readonly project_permissions: ProjectPermissionsTable;
+  readonly project_transfer_requests: ProjectTransferRequestsTable;
+  readonly project_jwks: ProjectJwksTable;
   readonly timelines: TimelinesTable;
   readonly branches: BranchesTable;
   readonly endpoints: EndpointsTable;
@@ -296,6 +328,9 @@ export type InvitationRow = Selectable<OrganizationInvitationsTable>;
 export type UserRow = Selectable<UsersTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type ProjectRow = Selectable<ProjectsTable>;
+export type PermissionRow = Selectable<ProjectPermissionsTable>;
+export type TransferRequestRow = Selectable<ProjectTransferRequestsTable>;
+export type JwksRow = Selectable<ProjectJwksTable>;
 export type BranchRow = Selectable<BranchesTable>;
 export type EndpointRow = Selectable<EndpointsTable>;
 export type SnapshotRow = Selectable<SnapshotsTable>;

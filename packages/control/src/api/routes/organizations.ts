@@ -10,14 +10,16 @@ import { invitationRoutes } from './invitations.ts';
 import { memberRoutes } from './members.ts';
 import { OrganizationParams } from './params.ts';
 import { spendingLimitRoutes } from './spending-limit.ts';
+import { transferRoutes } from './transfers.ts';
 
-/** Organizations: themselves, their keys, their members, what they mean to spend. */
+/** Organizations: themselves, their keys, their members, their projects, what they mean to spend. */
 export function organizationRoutes(app: FastifyInstance, context: ApiContext): void {
   const { db } = context;
   organizationApiKeyRoutes(app, context);
   memberRoutes(app, context);
   invitationRoutes(app, context);
   spendingLimitRoutes(app, context);
+  transferRoutes(app, context);
 
   app.get<{ Params: OrganizationParams }>(
     '/organizations/:org_id',

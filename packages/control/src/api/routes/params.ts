@@ -42,3 +42,15 @@ export const MemberParams = Type.Object({
   member_id: Type.String({ format: 'uuid' }),
 });
 export type MemberParams = Static<typeof MemberParams>;
+
+export const SourceOrganizationParams = Type.Object({ source_org_id: id });
+export type SourceOrganizationParams = Static<typeof SourceOrganizationParams>;
+
+export const PermissionParams = Type.Object({ project_id: id, permission_id: Type.String() });
+export type PermissionParams = Static<typeof PermissionParams>;
+
+export const TransferRequestParams = Type.Object({ project_id: id, request_id: id });
+export type TransferRequestParams = Static<typeof TransferRequestParams>;
+
+export const JwksParams = Type.Object({ project_id: id, jwks_id: Type.String() });
+export type JwksParams = Static<typeof JwksParams>;

@@ -1,8 +1,9 @@
-import { ProjectListQuery } from '@pgfleet/contract';
+import { ProjectListQuery, SharedProjectListQuery } from '@pgfleet/contract';
 import type { ProjectList } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
+import { preloadLibraries } from '../../domain/preload-libraries.ts';
 import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
-import { getProject, listProjects } from '../../store/projects.ts';
+import { getProject, listProjects, listSharedProjects } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentProjectDetails, presentProjectListItem } from '../present/present-project.ts';
@@ -20,7 +21,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
       const organizationIds = wanted
         ? [requireOrganization(principal, wanted, 'view')]
         : organizationsWith(principal, 'view');
-      const projects = await listProjects(db, { ...page, organizationIds });
+      const projects = await listProjects(db, organizationIds, page);
       const cursor = projects.at(-1)?.id;
       return {
         projects: projects.map((project) => presentProjectListItem(project, installation)),
@@ -31,11 +32,17 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     },
   );
 
-  // A project belongs to one organization and is shared by belonging to it.
-  app.get(
+  app.get<{ Querystring: SharedProjectListQuery }>(
     '/projects/shared',
-    { schema: { querystring: ProjectListQuery } },
-    (): ProjectList => ({ projects: [] }),
+    { schema: { querystring: SharedProjectListQuery } },
+    async (request): Promise<ProjectList> => {
+      const projects = await listSharedProjects(db, principalOf(request), request.query);
+      const cursor = projects.at(-1)?.id;
+      return {
+        projects: projects.map((project) => presentProjectListItem(project, installation)),
+        ...(cursor ? { pagination: { cursor } } : {}),
+      };
+    },
   );
 
   app.get<{ Params: ProjectParams }>(
@@ -45,6 +52,15 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
       const principal = principalOf(request);
       const project = await getProject(db, request.params.project_id, principal);
       return { project: presentProjectDetails(project, installation) };
+    },
+  );
+
+  app.get<{ Params: ProjectParams }>(
+    '/projects/:project_id/available_preload_libraries',
+    { schema: { params: ProjectParams } },
+    async (request) => {
+      const project = await getProject(db, request.params.project_id, principalOf(request));
+      return { libraries: preloadLibraries(project.pg_major) };
     },
   );
 }

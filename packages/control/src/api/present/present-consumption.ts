@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { ConsumptionFrame, ConsumptionPeriod } from '@pgfleet/contract';
+import type { FrameUsage } from '../../domain/consumption.ts';
+import { consumptionPeriod, timestamp } from '../../domain/timestamps.ts';
+
+/** How a frame of consumption shows its metrics. */
+export type PresentMetrics = (usages: readonly FrameUsage[]) => Partial<ConsumptionFrame>;
+
+/** What the branches of `owner` used, by calendar months and frames, the oldest first. */
+export function presentPeriods(
+  owner: string,
+  usages: readonly FrameUsage[],
+  { now, metrics }: { readonly now: Date; readonly metrics: PresentMetrics },
+): ConsumptionPeriod[] {
+  const byFrame = grouped(usages, ({ start }) => start.getTime());
+  const frames = [...byFrame.values()].toSorted((a, b) => startOf(a) - startOf(b));
+  const byMonth = grouped(frames, (frame) =>
+    consumptionPeriod(new Date(startOf(frame))).start.getTime(),
+  );
+  return [...byMonth].map(([month, framesOfMonth]) => {
+    const { start, end } = consumptionPeriod(new Date(month));
+    return {
+      period_id: periodId(owner, start),
+      period_plan: 'unlimited',
+      period_start: timestamp(start),
+      ...(end <= now ? { period_end: timestamp(end) } : {}),
+      consumption: framesOfMonth.map((frame) => presentFrame(frame, metrics)),
+    };
+  });
+}
+
+function presentFrame(usages: readonly FrameUsage[], metrics: PresentMetrics): ConsumptionFrame {
+  const { start, end } = usages[0] ?? { start: new Date(0), end: new Date(0) };
+  return {
+    timeframe_start: timestamp(start),
+    timeframe_end: timestamp(end),
+    ...metrics(usages),
+  };
+}
+
+function startOf([first]: readonly FrameUsage[]): number {
+  return first?.start.getTime() ?? 0;
+}
+
+// The same month of the same owner always has the same id, and no row has to be kept for it.
+function periodId(owner: string, start: Date): string {
+  const hex = createHash('sha256')
+    .update(`${owner}/${timestamp(start)}`)
+    .digest('hex');
+  const variant = ((parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  return groups;
+}

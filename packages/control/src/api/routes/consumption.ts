@@ -1,0 +1,167 @@
+import {
+  BranchConsumptionQuery,
+  ConsumptionQuery,
+  ProjectConsumptionQuery,
+} from '@pgfleet/contract';
+import type { BranchConsumptionList, ProjectConsumptionList, ProjectId } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import {
+  legacyDefaults,
+  metricValue,
+  requestedMetrics,
+  splitList,
+} from '../../domain/consumption-metrics.ts';
+import { frameRange, usageByFrame } from '../../domain/consumption.ts';
+import type { FrameRange } from '../../domain/consumption.ts';
+import { invalidQuery } from '../../domain/invalid-request.ts';
+import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
+import {
+  listConsumedBranches,
+  listConsumedProjects,
+  loadConsumption,
+} from '../../store/consumption.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { presentPeriods } from '../present/present-consumption.ts';
+import type { PresentMetrics } from '../present/present-consumption.ts';
+
+const MAX_IDS = 100;
+
+/** What projects and branches used. Nothing is woken for it. */
+export function consumptionRoutes(app: FastifyInstance, context: ApiContext): void {
+  legacyRoute(app, context);
+  projectsRoute(app, context);
+  branchesRoute(app, context);
+}
+
+function legacyRoute(app: FastifyInstance, context: ApiContext): void {
+  app.get<{ Querystring: ConsumptionQuery }>(
+    '/consumption_history/projects',
+    { schema: { querystring: ConsumptionQuery } },
+    async (request): Promise<ProjectConsumptionList> => {
+      const { query } = request;
+      const names = requestedMetrics('legacy', query.metrics ?? legacyNames(query));
+      const metrics: PresentMetrics = (usages) =>
+        Object.fromEntries(
+          [...new Set([...legacyDefaults, ...names])].map((name) => [
+            name,
+            metricValue('legacy', name, usages),
+          ]),
+        );
+      const range = frameRange(query, new Date());
+      const principal = principalOf(request);
+      requireNoScope(principal);
+      const organizationIds = query.org_id
+        ? [requireOrganization(principal, query.org_id, 'view')]
+        : organizationsWith(principal, 'view');
+      const projectIds = requestedIds('project_ids', query.project_ids);
+      const page = { organizationIds, projectIds, order: 'id', ...pageOf(query) } as const;
+      const projects = await listConsumedProjects(context.db, page);
+      return presentProjects(projects, { range, metrics }, context);
+    },
+  );
+}
+
+function projectsRoute(app: FastifyInstance, context: ApiContext): void {
+  app.get<{ Querystring: ProjectConsumptionQuery }>(
+    '/consumption_history/v2/projects',
+    { schema: { querystring: ProjectConsumptionQuery } },
+    async (request): Promise<ProjectConsumptionList> => {
+      const { query } = request;
+      const metrics = namedMetrics('projects', query.metrics);
+      const range = frameRange(query, new Date());
+      const organizationIds = [requireOrganization(principalOf(request), query.org_id, 'view')];
+      const projectIds = requestedIds('project_ids', query.project_ids);
+      const page = { organizationIds, projectIds, order: 'newest', ...pageOf(query) } as const;
+      const projects = await listConsumedProjects(context.db, page);
+      return presentProjects(projects, { range, metrics }, context);
+    },
+  );
+}
+
+function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
+  app.get<{ Querystring: BranchConsumptionQuery }>(
+    '/consumption_history/v2/branches',
+    { schema: { querystring: BranchConsumptionQuery } },
+    async (request): Promise<BranchConsumptionList> => {
+      const { query } = request;
+      const now = new Date();
+      const metrics = namedMetrics('branches', query.metrics);
+      const range = frameRange(query, now);
+      const projectIds = requestedIds('project_ids', query.project_ids);
+      if (projectIds.length === 0) throw invalidQuery('project_ids', 'field required');
+      const branches = await listConsumedBranches(db, {
+        organizationId: requireOrganization(principalOf(request), query.org_id, 'view'),
+        projectIds,
+        branchIds: requestedIds('branch_ids', query.branch_ids),
+        after: branchCursor(query.cursor),
+        limit: query.limit,
+      });
+      const branchIds = branches.map(({ id }) => id);
+      const metered = await loadConsumption(db, { projectIds, branchIds }, range);
+      const byBranch = new Map(metered.map((branch) => [branch.branchId, branch]));
+      const last = branches.at(-1);
+      return {
+        branches: branches.map(({ project_id: projectId, id }) => {
+          const branch = byBranch.get(id);
+          const usages = branch ? usageByFrame(branch, range, now) : [];
+          const periods = presentPeriods(projectId, usages, { now, metrics });
+          return { project_id: projectId, branch_id: id, periods };
+        }),
+        ...(last ? { pagination: { cursor: `${last.project_id}/${last.id}` } } : {}),
+      };
+    },
+  );
+}
+
+async function presentProjects(
+  projectIds: readonly ProjectId[],
+  { range, metrics }: { readonly range: FrameRange; readonly metrics: PresentMetrics },
+  { db }: ApiContext,
+): Promise<ProjectConsumptionList> {
+  const now = new Date();
+  const metered = await loadConsumption(db, { projectIds }, range);
+  const cursor = projectIds.at(-1);
+  return {
+    projects: projectIds.map((projectId) => {
+      const branches = metered.filter((branch) => branch.projectId === projectId);
+      const usages = branches.flatMap((branch) => usageByFrame(branch, range, now));
+      return {
+        project_id: projectId,
+        periods: presentPeriods(projectId, usages, { now, metrics }),
+      };
+    }),
+    ...(cursor ? { pagination: { cursor } } : {}),
+  };
+}
+
+function namedMetrics(set: 'projects' | 'branches', listed: readonly string[]): PresentMetrics {
+  const names = requestedMetrics(set, listed);
+  return (usages) => ({
+    metrics: names.map((name) => ({
+      metric_name: name,
+      value: metricValue(set, name, usages),
+    })),
+  });
+}
+
+function legacyNames({ include_v1_metrics: hasStorage }: ConsumptionQuery): readonly string[] {
+  return hasStorage ? [...legacyDefaults, 'data_storage_bytes_hour'] : legacyDefaults;
+}
+
+function pageOf({ cursor, limit }: { readonly cursor?: string; readonly limit: number }) {
+  return { cursor, limit };
+}
+
+function requestedIds(field: string, listed: readonly string[] | undefined): string[] {
+  const ids = splitList(listed ?? []);
+  if (ids.length <= MAX_IDS) return ids;
+  throw invalidQuery(field, `must be at most ${MAX_IDS} ids`);
+}
+
+function branchCursor(text: string | undefined) {
+  if (text === undefined) return undefined;
+  const [, projectId, branchId] = /^([a-z0-9-]{1,60})\/([a-z0-9-]{1,60})$/.exec(text) ?? [];
+  if (projectId && branchId) return { projectId, branchId };
+  throw invalidQuery('cursor', 'not a cursor of this list');
+}
