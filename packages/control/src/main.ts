@@ -7,6 +7,7 @@ import {
   runProcess,
   SecretBox,
 } from '@pgfleet/kit';
+import { ConflictQueue } from './api/conflict-queue.ts';
 import { createApi } from './api/server.ts';
 import { bootstrap } from './bootstrap.ts';
 import { expireBranches, purgeBranches } from './chores/expire-branches.ts';
@@ -51,14 +52,15 @@ await runProcess(log, async (shutdown) => {
   const worker = OperationWorker.open({ db: queue, actions, connectHost, log });
   shutdown.add({ name: 'hosts', limitMs: 1_000, run: () => hosts[Symbol.asyncDispose]() });
   shutdown.add({ name: 'operations', limitMs: 5_000, run: () => worker[Symbol.asyncDispose]() });
-  const sweeper = new Sweeper(chores({ db, worker, connectHost, log }), log);
+  const parts = { db, worker, connectHost, log };
+  const sweeper = new Sweeper(chores(parts), log);
   shutdown.add({ name: 'sweeper', limitMs: 3_000, run: () => sweeper[Symbol.asyncDispose]() });
 
   const internalApi = createInternalApi({ db, worker, token, log });
   await listenAt(internalApi, config.PGFLEET_CONTROL_ADDRESS);
   shutdown.add({ name: 'internal api', limitMs: 3_000, run: () => internalApi.close() });
 
-  const api = createApi({ db, secrets, installation, worker, connectHost, log });
+  const api = createApi({ ...parts, secrets, installation, conflicts: new ConflictQueue() });
   const listener = { host: config.PGFLEET_API_ADDRESS, port: config.PGFLEET_API_PORT };
   const address = await api.listen(listener);
   shutdown.add({ name: 'api', limitMs: 5_000, run: () => api.close() });

@@ -55,7 +55,7 @@ const remarks: Readonly<Record<string, string>> = {
   createSnapshot:
     'of root branches; the point is fixed when the call answers, the data follows; `name` is the branch and the time when left out',
   restoreSnapshot:
-    'to a new root without computes; with `finalize_restore` it takes the place of the target once it has its data: name, endpoints, schedule, being the default; a protected branch is not replaced',
+    'to a new root without computes; with `finalize_restore` it takes the place of the target once it has its data: name, endpoints, snapshots and their schedule, being the default; a protected branch is not replaced',
   finalizeRestoreBranch:
     'the replaced branch stays without a parent, as `name` or `<name> (old)`; an endpoint that the restored branch had moves to it',
   updateSnapshot: '`expires_at` may be set too; null keeps the snapshot for ever',
@@ -157,8 +157,9 @@ Operators are the user of \`admin.key\`.
 
 - Every change takes an \`Idempotency-Key\`: a call repeated with the same key within a day gets the
   first answer and changes nothing; the same key with another request is answered with 422.
-- Changes that wait for each other are queued in order. 423 is answered only while a branch is being
-  restored: to what would delete it, restore it again, make a child of it or change its endpoints.
+- Changes that wait for each other are queued in order. While a branch is being restored, requests
+  that would delete it, restore it again, make a child of it or change its endpoints wait for their
+  turn; 423 is answered when that takes more than 15 seconds.
 - Bodies are JSON whatever they are called among \`application/json\`, \`text/plain\` and what
   \`curl -d\` says; other types are answered with 415, more than 1 MiB with 413.
 - Unknown fields are ignored. Names of roles and databases are any text of at most 63 bytes.

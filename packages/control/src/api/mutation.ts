@@ -13,6 +13,7 @@ import type { EarlierCall, IdempotentCall } from '../store/idempotency-keys.ts';
 import type { AuditEntry } from '../store/schema.ts';
 import type { ApiContext } from './api-context.ts';
 import { principalOf } from './authenticate.ts';
+import { hangUpSignal } from './hang-up.ts';
 
 export interface Answer {
   readonly status: number;
@@ -23,16 +24,30 @@ export interface Answer {
 
 const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
 
+interface Http {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
 /**
  * Runs a change in one transaction together with its row of the audit log and, when the client
  * sent an `Idempotency-Key`, with its answer: a repeated call gets the same answer and changes
- * nothing.
+ * nothing. One that conflicts with what is under way waits for its turn.
  *
- * @throws PgfleetError `idempotency_key_reused` when the key was used for another request.
+ * @throws PgfleetError `idempotency_key_reused` when the key was used for another request;
+ * `conflicting_operations` when its turn does not come.
  */
-export async function mutate(
+export function mutate(
   context: ApiContext,
-  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  http: Http,
+  change: (tx: Database) => Promise<Answer>,
+): Promise<FastifyReply> {
+  return inTurn(context, http, () => attempt(context, http, change));
+}
+
+async function attempt(
+  context: ApiContext,
+  { request, reply }: Http,
   change: (tx: Database) => Promise<Answer>,
 ): Promise<FastifyReply> {
   const call = idempotentCall(request);
@@ -56,7 +71,7 @@ export async function mutate(
  */
 export async function mutatePrepared<T>(
   context: ApiContext,
-  http: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  http: Http,
   work: {
     readonly prepare: () => Promise<T>;
     readonly change: (tx: Database, prepared: T) => Promise<Answer>;
@@ -66,8 +81,20 @@ export async function mutatePrepared<T>(
   if (call && (await isAnswered(context.db, call))) {
     return mutate(context, http, () => Promise.reject(new PgfleetError('unavailable')));
   }
-  const prepared = await work.prepare();
-  return mutate(context, http, (tx) => work.change(tx, prepared));
+  return inTurn(context, http, async () => {
+    const prepared = await work.prepare();
+    return attempt(context, http, (tx) => work.change(tx, prepared));
+  });
+}
+
+// Only what belongs to one project conflicts.
+function inTurn<T>(
+  { conflicts }: ApiContext,
+  { request, reply }: Http,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { project_id: key } = request.params as { readonly project_id?: string };
+  return key === undefined ? work() : conflicts.run({ key, signal: hangUpSignal(reply) }, work);
 }
 
 /** The row of the audit log that a request leaves. */

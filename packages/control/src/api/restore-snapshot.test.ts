@@ -7,6 +7,7 @@ import type {
   Endpoint,
   Operation,
   RestoredSnapshot,
+  Snapshot,
 } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -210,6 +211,22 @@ test('a restore is looked at first and made final later, under names of one’s 
   expect(control.host.running.has(endpoint.id)).toBe(true);
   expect(control.host.running.has(looked)).toBe(false);
   expect((await finalize(restored)).status).toBe(422);
+});
+
+test('a snapshot replaces, again and again, the branch that has taken the place of its source', async () => {
+  const { branch, path, snapshot, restore, settled, show } = await projectWithSnapshot();
+  const { body: first } = await restore({ finalize_restore: true });
+  await settled();
+  const { body } = await control.call<{ snapshots: Snapshot[] }>('GET', `${path}/snapshots`);
+  expect(body.snapshots).toMatchObject([{ id: snapshot.id, source_branch_id: first.branch.id }]);
+  await control.call('DELETE', `${path}/branches/${branch.id}`);
+  await settled();
+  const { status, body: second } = await restore({ finalize_restore: true });
+  expect(status).toBe(200);
+  expect(second.branch).toMatchObject({ name: 'main', restored_as: first.branch.id });
+  await settled();
+  expect(await show(second.branch.id)).toMatchObject({ name: 'main', default: true });
+  expect(await show(first.branch.id)).toMatchObject({ name: 'main (old)', default: false });
 });
 
 test('a branch that is no restored snapshot, or whose target is gone, cannot be made final', async () => {

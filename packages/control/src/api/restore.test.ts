@@ -24,24 +24,24 @@ interface BranchAnswer {
 
 const endpoints = [{ type: 'read_write' }];
 
-async function createReady() {
-  const created = await control.createProject();
+async function createReady(its = control) {
+  const created = await its.createProject();
   const { id } = created.project;
-  await control.settled(id);
+  await its.settled(id);
   const path = `/projects/${id}`;
   const show = async (branchId: string) =>
-    (await control.call<{ branch: Branch }>('GET', `${path}/branches/${branchId}`)).body.branch;
+    (await its.call<{ branch: Branch }>('GET', `${path}/branches/${branchId}`)).body.branch;
   const branchOff = async (body: object = {}) => {
-    const answer = await control.call<CreatedBranch>('POST', `${path}/branches`, { payload: body });
+    const answer = await its.call<CreatedBranch>('POST', `${path}/branches`, { payload: body });
     if (answer.status !== 201) throw new Error(`branch answered ${JSON.stringify(answer.body)}`);
-    await control.settled(id);
+    await its.settled(id);
     return answer.body;
   };
   const restore = (branchId: string, payload: object) =>
-    control.call<BranchAnswer>('POST', `${path}/branches/${branchId}/restore`, { payload });
+    its.call<BranchAnswer>('POST', `${path}/branches/${branchId}/restore`, { payload });
   const listed = async () =>
-    (await control.call<{ branches: Branch[] }>('GET', `${path}/branches`)).body.branches;
-  const settled = () => control.settled(id);
+    (await its.call<{ branches: Branch[] }>('GET', `${path}/branches`)).body.branches;
+  const settled = () => its.settled(id);
   return { ...created, id, path, main: created.branch, show, branchOff, restore, listed, settled };
 }
 
@@ -242,8 +242,38 @@ test('what cannot be restored is refused, and nothing is changed', async () => {
   expect((await control.call('GET', `${path}/branches/count`)).body).toEqual({ count: 4 });
 });
 
-test('while a branch is being restored other changes of it are told to come back', async () => {
-  const { path, main, branchOff, restore, settled } = await createReady();
+test('changes of a branch that is being restored wait for their turn', async () => {
+  const { path, main, branchOff, restore, listed, settled } = await createReady();
+  const { branch } = await branchOff();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  control.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
+  const payload = { source_branch_id: main.id };
+  const former = await presentTimeline(branch.id);
+  await restore(branch.id, { ...payload, preserve_under_name: 'first' });
+  const again = restore(branch.id, { ...payload, preserve_under_name: 'second' });
+  const child = control.call<CreatedBranch>('POST', `${path}/branches`, {
+    payload: { branch: { parent_id: branch.id } },
+  });
+  release();
+  expect([(await again).status, (await child).status]).toEqual([200, 201]);
+  control.host.intercept = () => undefined;
+  await settled();
+  const made = await presentTimeline((await child).body.branch.id);
+  const sources = control.host.puts.map(({ timelineId, source }) => [timelineId, source]);
+  expect(new Map(sources as [string, object][]).get(made)).not.toMatchObject({
+    timelineId: former,
+  });
+  expect((await listed()).map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['first', 'second']),
+  );
+});
+
+test('while a restore goes on and on other changes of its branch are told to come back', async () => {
+  await using control = await TestControl.open(postgres, { patienceMs: 100 });
+  const { path, main, branchOff, restore, settled } = await createReady(control);
   const { branch } = await branchOff();
   let release = () => {};
   const held = new Promise<void>((resolve) => {

@@ -7,7 +7,7 @@ import type { BranchRow } from './schema.ts';
 
 /*
  * A restored snapshot takes the place of the branch that it was restored as: its name, its endpoints
- * with their addresses, its schedule of snapshots, and being the default. The replaced branch stays
+ * with their addresses, its snapshots and their schedule, and being the default. The replaced branch stays
  * under another name, without a parent; an endpoint that the restored one was looked at with moves
  * to it. Everything happens in a transaction that has locked the project.
  */
@@ -44,6 +44,7 @@ export async function putInPlace(
   await stepIn(tx, branch, target);
   await swapEndpoints(tx, branch.id, targetId);
   await moveSchedule(tx, { from: targetId, to: branch.id });
+  await moveSnapshots(tx, { from: targetId, to: branch.id });
   return { kind: 'final', targetId };
 }
 
@@ -97,4 +98,16 @@ async function moveSchedule(
     delete from backup_schedules where branch_id = ${to}
       and exists (select from backup_schedules where branch_id = ${from})`.execute(tx);
   await sql`update backup_schedules set branch_id = ${to} where branch_id = ${from}`.execute(tx);
+}
+
+// They are of the branch that the restored one is by now: restored again, they are to replace it.
+function moveSnapshots(
+  tx: Database,
+  { from, to }: { readonly from: BranchId; readonly to: BranchId },
+): Promise<unknown> {
+  return tx
+    .updateTable('snapshots')
+    .set({ source_branch_id: to })
+    .where('source_branch_id', '=', from)
+    .execute();
 }

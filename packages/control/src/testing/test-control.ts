@@ -13,6 +13,7 @@ import type {
 } from '@pgfleet/contract';
 import { hashToken, SecretBox, silentLogger, waitUntil } from '@pgfleet/kit';
 import type { FastifyInstance, InjectOptions } from 'fastify';
+import { ConflictQueue } from '../api/conflict-queue.ts';
 import { createApi } from '../api/server.ts';
 import { bootstrap } from '../bootstrap.ts';
 import { newApiKey } from '../domain/api-key.ts';
@@ -41,6 +42,8 @@ export interface TestControlOptions {
   readonly works?: boolean;
   /** How often operations are looked for when nobody says that there is one; 50 when left out. */
   readonly pollMs?: number;
+  /** How long a change waits for its turn; as in operation when left out. */
+  readonly patienceMs?: number;
 }
 
 /** A user, an organization of which that is the admin, and a key of the user. */
@@ -68,13 +71,13 @@ export class TestControl implements AsyncDisposable {
 
   static async open(
     postgres: TestPostgres,
-    { hasHost = true, works = true, pollMs = 50 }: TestControlOptions = {},
+    { hasHost = true, works = true, pollMs = 50, patienceMs }: TestControlOptions = {},
   ): Promise<TestControl> {
     const database = await postgres.createDatabase();
     const directory = mkdtempSync(join(tmpdir(), 'pgfleet-control-'));
     const keyFile = join(directory, 'admin.key');
     await bootstrap({ db: database.db, keyFile, log: silentLogger() });
-    const control = new TestControl(database, { directory, keyFile, works, pollMs });
+    const control = new TestControl(database, { directory, keyFile, works, pollMs, patienceMs });
     if (hasHost) await saveHost(database.db, control.host.report());
     await control.api.ready();
     return control;
@@ -85,6 +88,7 @@ export class TestControl implements AsyncDisposable {
     options: Required<Pick<TestControlOptions, 'works' | 'pollMs'>> & {
       readonly directory: string;
       readonly keyFile: string;
+      readonly patienceMs: number | undefined;
     },
   ) {
     const log = silentLogger();
@@ -97,7 +101,9 @@ export class TestControl implements AsyncDisposable {
     const worker = this.worker ?? noWorker;
     const secrets = new SecretBox(randomBytes(32));
     const connectHost = () => this.host.client();
-    this.api = createApi({ db, secrets, installation, worker, connectHost, log });
+    const conflicts = new ConflictQueue(options.patienceMs);
+    const parts = { db, worker, connectHost, log };
+    this.api = createApi({ ...parts, secrets, installation, conflicts });
     watchAnswers(this.api);
     this.internalApi = createInternalApi({ db, worker, token: 'internal', log });
   }
