@@ -272,26 +272,26 @@ test('changes of a branch that is being restored wait for their turn', async () 
 });
 
 test('while a restore goes on and on other changes of its branch are told to come back', async () => {
-  await using control = await TestControl.open(postgres, { patienceMs: 100 });
-  const { path, main, branchOff, restore, settled } = await createReady(control);
+  await using hasty = await TestControl.open(postgres, { patienceMs: 100 });
+  const { path, main, branchOff, restore, settled } = await createReady(hasty);
   const { branch } = await branchOff();
   let release = () => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  control.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
+  hasty.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
   await restore(branch.id, { source_branch_id: main.id, preserve_under_name: 'before' });
   const again = await restore(branch.id, { source_branch_id: main.id });
   expect(again.status).toBe(423);
-  expect((await control.call('DELETE', `${path}/branches/${branch.id}`)).status).toBe(423);
+  expect((await hasty.call('DELETE', `${path}/branches/${branch.id}`)).status).toBe(423);
   const child = { payload: { branch: { parent_id: branch.id } } };
-  expect((await control.call('POST', `${path}/branches`, child)).status).toBe(423);
-  const renamed = await control.call('PATCH', `${path}/branches/${branch.id}`, {
+  expect((await hasty.call('POST', `${path}/branches`, child)).status).toBe(423);
+  const renamed = await hasty.call('PATCH', `${path}/branches/${branch.id}`, {
     payload: { branch: { name: 'renamed' } },
   });
   expect(renamed.status).toBe(200);
   release();
-  control.host.intercept = () => undefined;
+  hasty.host.intercept = () => undefined;
   await settled();
 });
 
