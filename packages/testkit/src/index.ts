@@ -1,5 +1,6 @@
 export * from './contract/answer-watch.ts';
-export * from './contract/judge-answer.ts';
+export * from './contract/api-contract.ts';
+export * from './contract/own-contract.ts';
 export * from './contract/published-contract.ts';
 export * from './free-port.ts';
 export * from './leaks.ts';

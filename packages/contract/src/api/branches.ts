@@ -2,15 +2,20 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { idPattern } from '../ids.ts';
 import type { BranchId, ProjectId, SnapshotId } from '../ids.ts';
+import { branchStates } from '../states.ts';
 import type { BranchState } from '../states.ts';
-import type { Endpoint } from './endpoints.ts';
-import type { Operation } from './operations.ts';
-import type { ConnectionDetails, Database, Role } from './roles.ts';
+import { Endpoint } from './endpoints.ts';
+import { Operation } from './operations.ts';
+import { ConnectionDetails, Database, Role } from './roles.ts';
 import { ComputeUnits, EndpointSettings, SuspendTimeoutSeconds } from './settings.ts';
+import { Annotation, SortedPagination, Timestamp } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 const branchId = Type.Unsafe<BranchId>(Type.String({ pattern: idPattern }));
 const branchName = Type.String({ minLength: 1, maxLength: 256 });
 const lsn = Type.String({ maxLength: 32 });
+/** Name to value; taken and not kept. */
+const Annotations = Type.Record(Type.String(), Type.String());
 const time = Type.String({ maxLength: 64, description: 'RFC 3339' });
 
 /** Body of `POST /projects/{project_id}/branches`; all of it may be left out. */
@@ -36,10 +41,14 @@ export const BranchCreateRequest = Type.Object({
       parent_lsn: Type.Optional(lsn),
       parent_timestamp: Type.Optional(time),
       protected: Type.Optional(Type.Boolean()),
+      /** Without effect: a branch that sleeps costs nothing. */
+      archived: Type.Optional(Type.Boolean()),
       init_source: Type.Optional(Type.Enum(['parent-data', 'schema-only'])),
       expires_at: Type.Optional(time),
     }),
   ),
+  /** Without effect: the command line sends it always, and empty. */
+  annotation_value: Type.Optional(Annotations),
 });
 export type BranchCreateRequest = Static<typeof BranchCreateRequest>;
 
@@ -89,81 +98,100 @@ export const BranchCountQuery = Type.Object({
 });
 export type BranchCountQuery = Static<typeof BranchCountQuery>;
 
-/** A branch as the API shows it. */
-export interface Branch {
-  readonly id: BranchId;
-  readonly project_id: ProjectId;
-  readonly parent_id?: BranchId;
-  readonly parent_lsn?: string;
-  readonly parent_timestamp?: string;
-  readonly name: string;
-  readonly current_state: BranchState;
-  readonly pending_state?: BranchState;
-  readonly state_changed_at: string;
-  /** Bytes, as last measured. */
-  readonly logical_size?: number;
-  readonly creation_source: string;
-  readonly primary: boolean;
-  readonly default: boolean;
-  readonly protected: boolean;
-  readonly cpu_used_sec: number;
-  readonly compute_time_seconds: number;
-  readonly active_time_seconds: number;
-  readonly written_data_bytes: number;
-  readonly data_transfer_bytes: number;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly ttl_interval_seconds?: number;
-  readonly expires_at?: string;
-  readonly last_reset_at?: string;
-  readonly created_by?: { readonly name: string; readonly image: string };
-  readonly init_source: BranchInitSource;
-  readonly restore_status?: string;
-  readonly restored_from?: SnapshotId;
-  readonly restored_as?: BranchId;
-  readonly restricted_actions?: readonly { readonly name: string; readonly reason: string }[];
-  /** Of a deleted branch. */
-  readonly recovery?: {
-    readonly deleted_at: string;
-    readonly recoverable_until: string;
-    readonly deletion_method: 'user' | 'ttl';
-  };
-}
-
 /** Whether a branch began with its parent's data, or as a root with the definitions only. */
 export type BranchInitSource = 'parent-data' | 'schema-only';
 
+const optionalTimestamp = Type.Optional(Timestamp);
+
+/** A branch as the API shows it. */
+export const Branch = Type.Object(
+  {
+    id: branchId,
+    project_id: Type.Unsafe<ProjectId>(Type.String({ pattern: idPattern })),
+    parent_id: Type.Optional(branchId),
+    parent_lsn: Type.Optional(Type.String()),
+    parent_timestamp: optionalTimestamp,
+    name: Type.String(),
+    current_state: Type.Unsafe<BranchState>(Type.Enum([...branchStates])),
+    pending_state: Type.Optional(Type.Unsafe<BranchState>(Type.Enum([...branchStates]))),
+    state_changed_at: Timestamp,
+    logical_size: Type.Optional(Type.Integer({ description: 'bytes, as last measured' })),
+    creation_source: Type.String(),
+    primary: Type.Boolean(),
+    default: Type.Boolean(),
+    protected: Type.Boolean(),
+    cpu_used_sec: Type.Integer(),
+    compute_time_seconds: Type.Integer(),
+    active_time_seconds: Type.Integer(),
+    written_data_bytes: Type.Integer(),
+    data_transfer_bytes: Type.Integer(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    ttl_interval_seconds: Type.Optional(Type.Integer()),
+    expires_at: optionalTimestamp,
+    last_reset_at: optionalTimestamp,
+    created_by: Type.Optional(Type.Object({ name: Type.String(), image: Type.String() })),
+    init_source: Type.Unsafe<BranchInitSource>(Type.Enum(['parent-data', 'schema-only'])),
+    restore_status: Type.Optional(Type.String()),
+    restored_from: Type.Optional(Type.Unsafe<SnapshotId>(Type.String({ pattern: idPattern }))),
+    restored_as: Type.Optional(branchId),
+    restricted_actions: Type.Optional(
+      Type.Array(Type.Object({ name: Type.String(), reason: Type.String() })),
+    ),
+    recovery: Type.Optional(
+      Type.Object(
+        {
+          deleted_at: Timestamp,
+          recoverable_until: Timestamp,
+          deletion_method: Type.Enum(['user', 'ttl']),
+        },
+        { description: 'of a deleted branch' },
+      ),
+    ),
+  },
+  { title: 'Branch' },
+);
+export type Branch = Shown<typeof Branch>;
+
 /** Answer of `POST /projects/{project_id}/branches`. */
-export interface CreatedBranch {
-  readonly branch: Branch;
-  readonly endpoints: readonly Endpoint[];
-  readonly operations: readonly Operation[];
-  readonly roles: readonly Role[];
-  readonly databases: readonly Database[];
-  /** For a new endpoint, where the branch has one role and one database. */
-  readonly connection_uris?: readonly ConnectionDetails[];
-}
+export const CreatedBranch = Type.Object({
+  branch: Branch,
+  endpoints: Type.Array(Endpoint),
+  operations: Type.Array(Operation),
+  roles: Type.Array(Role),
+  databases: Type.Array(Database),
+  connection_uris: Type.Optional(
+    Type.Array(ConnectionDetails, {
+      description: 'for a new endpoint, where the branch has one role and one database',
+    }),
+  ),
+});
+export type CreatedBranch = Shown<typeof CreatedBranch>;
 
 /** Answer of calls that change a branch. */
-export interface BranchOperations {
-  readonly branch: Branch;
-  readonly operations: readonly Operation[];
-}
+export const BranchOperations = Type.Object({
+  branch: Branch,
+  operations: Type.Array(Operation),
+});
+export type BranchOperations = Shown<typeof BranchOperations>;
 
 /** Answer of `POST /projects/{project_id}/branches/{branch_id}/recover`. */
-export interface RecoveredBranch {
-  readonly branch: Branch;
-  readonly endpoints: readonly Endpoint[];
-}
+export const RecoveredBranch = Type.Object({ branch: Branch, endpoints: Type.Array(Endpoint) });
+export type RecoveredBranch = Shown<typeof RecoveredBranch>;
+
+/** Answer of `GET /projects/{project_id}/branches/{branch_id}`. */
+export const OneBranch = Type.Object({
+  branch: Branch,
+  annotation: Annotation,
+});
+
+/** Answer of `GET /projects/{project_id}/branches/count`. */
+export const BranchCount = Type.Object({ count: Type.Integer() });
 
 /** Answer of `GET /projects/{project_id}/branches`. */
-export interface BranchList {
-  readonly branches: readonly Branch[];
-  readonly annotations: Readonly<Record<string, never>>;
-  readonly pagination?: {
-    /** Opaque; present on the last page too. */
-    readonly next: string;
-    readonly sort_by: string;
-    readonly sort_order: string;
-  };
-}
+export const BranchList = Type.Object({
+  branches: Type.Array(Branch),
+  annotations: Type.Record(Type.String(), Annotation),
+  pagination: Type.Optional(SortedPagination),
+});
+export type BranchList = Shown<typeof BranchList>;

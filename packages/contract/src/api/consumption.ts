@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { idPattern } from '../ids.ts';
 import type { BranchId, ProjectId } from '../ids.ts';
+import { CursorPagination, Timestamp } from './shown.ts';
 
 const id = Type.String({ pattern: idPattern });
 // One id or a list with commas: clients write lists either way.
@@ -90,3 +91,58 @@ export interface BranchConsumptionList {
   }[];
   readonly pagination?: { readonly cursor: string };
 }
+
+const frame = { timeframe_start: Timestamp, timeframe_end: Timestamp };
+const amount = Type.Integer({ minimum: 0 });
+
+const LegacyFrame = Type.Object({
+  ...frame,
+  active_time_seconds: amount,
+  compute_time_seconds: amount,
+  written_data_bytes: amount,
+  synthetic_storage_size_bytes: amount,
+  data_storage_bytes_hour: Type.Optional(amount),
+  logical_size_bytes: Type.Optional(amount),
+  logical_size_bytes_hour: Type.Optional(amount),
+});
+
+const MetricFrame = Type.Object({
+  ...frame,
+  metrics: Type.Array(Type.Object({ metric_name: Type.String(), value: amount })),
+});
+
+const period = {
+  period_id: Type.String({ format: 'uuid' }),
+  period_plan: Type.String(),
+  period_start: Timestamp,
+  period_end: Type.Optional(Timestamp),
+};
+
+const MetricPeriod = Type.Object(
+  { ...period, consumption: Type.Array(MetricFrame) },
+  { title: 'ConsumptionPeriod' },
+);
+const LegacyPeriod = Type.Object(
+  { ...period, consumption: Type.Array(LegacyFrame) },
+  { title: 'LegacyConsumptionPeriod' },
+);
+
+/** Answer of `GET /consumption_history/projects`. */
+export const LegacyConsumption = Type.Object({
+  projects: Type.Array(Type.Object({ project_id: id, periods: Type.Array(LegacyPeriod) })),
+  pagination: Type.Optional(CursorPagination),
+});
+
+/** Answer of `GET /consumption_history/v2/projects`. */
+export const ProjectConsumption = Type.Object({
+  projects: Type.Array(Type.Object({ project_id: id, periods: Type.Array(MetricPeriod) })),
+  pagination: Type.Optional(CursorPagination),
+});
+
+/** Answer of `GET /consumption_history/v2/branches`. */
+export const BranchConsumption = Type.Object({
+  branches: Type.Array(
+    Type.Object({ project_id: id, branch_id: id, periods: Type.Array(MetricPeriod) }),
+  ),
+  pagination: Type.Optional(CursorPagination),
+});

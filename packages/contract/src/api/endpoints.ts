@@ -2,8 +2,12 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { idPattern } from '../ids.ts';
 import type { BranchId, EndpointId, ProjectId } from '../ids.ts';
+import { endpointStates } from '../states.ts';
 import type { EndpointState } from '../states.ts';
+import { Operation } from './operations.ts';
 import { ComputeUnits, EndpointSettings, SuspendTimeoutSeconds } from './settings.ts';
+import { Timestamp } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 /** Body of `POST /projects/{project_id}/endpoints`. */
 export const EndpointCreateRequest = Type.Object({
@@ -46,31 +50,46 @@ export type EndpointUpdateRequest = Static<typeof EndpointUpdateRequest>;
 export type EndpointType = 'read_write' | 'read_only';
 
 /** An endpoint as the API shows it. */
-export interface Endpoint {
-  /** The canonical host, whether or not the name resolves where control runs. */
-  readonly host: string;
-  readonly id: EndpointId;
-  readonly name?: string;
-  readonly project_id: ProjectId;
-  readonly branch_id: BranchId;
-  readonly autoscaling_limit_min_cu: number;
-  readonly autoscaling_limit_max_cu: number;
-  readonly region_id: string;
-  readonly type: EndpointType;
-  readonly current_state: EndpointState;
-  readonly pending_state?: EndpointState;
-  readonly settings: EndpointSettings;
-  readonly pooler_enabled: boolean;
-  readonly pooler_mode: 'transaction';
-  readonly disabled: boolean;
-  readonly passwordless_access: boolean;
-  readonly last_active?: string;
-  readonly creation_source: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly started_at?: string;
-  readonly suspended_at?: string;
-  readonly proxy_host: string;
-  readonly suspend_timeout_seconds: number;
-  readonly provisioner: string;
-}
+export const Endpoint = Type.Object(
+  {
+    host: Type.String({
+      description: 'the canonical host, whether or not the name resolves where control runs',
+    }),
+    id: Type.Unsafe<EndpointId>(Type.String({ pattern: idPattern })),
+    name: Type.Optional(Type.String()),
+    project_id: Type.Unsafe<ProjectId>(Type.String({ pattern: idPattern })),
+    branch_id: Type.Unsafe<BranchId>(Type.String({ pattern: idPattern })),
+    autoscaling_limit_min_cu: ComputeUnits,
+    autoscaling_limit_max_cu: ComputeUnits,
+    region_id: Type.String(),
+    type: Type.Unsafe<EndpointType>(Type.Enum(['read_write', 'read_only'])),
+    current_state: Type.Unsafe<EndpointState>(Type.Enum([...endpointStates])),
+    pending_state: Type.Optional(Type.Unsafe<EndpointState>(Type.Enum([...endpointStates]))),
+    settings: EndpointSettings,
+    pooler_enabled: Type.Boolean(),
+    pooler_mode: Type.Enum(['transaction']),
+    disabled: Type.Boolean(),
+    passwordless_access: Type.Boolean(),
+    last_active: Type.Optional(Timestamp),
+    creation_source: Type.String(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    started_at: Type.Optional(Timestamp),
+    suspended_at: Type.Optional(Timestamp),
+    proxy_host: Type.String(),
+    suspend_timeout_seconds: SuspendTimeoutSeconds,
+    provisioner: Type.String(),
+  },
+  { title: 'Endpoint' },
+);
+export type Endpoint = Shown<typeof Endpoint>;
+
+/** Answers of the calls that show endpoints. */
+export const OneEndpoint = Type.Object({ endpoint: Endpoint });
+export const EndpointList = Type.Object({ endpoints: Type.Array(Endpoint) });
+
+/** Answer of calls that change an endpoint. */
+export const EndpointOperations = Type.Object({
+  endpoint: Endpoint,
+  operations: Type.Array(Operation),
+});

@@ -1,7 +1,11 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { idPattern } from '../ids.ts';
 import type { BranchId, EndpointId, OperationId, ProjectId } from '../ids.ts';
+import { operationActions, operationStatuses } from '../states.ts';
 import type { OperationAction, OperationStatus } from '../states.ts';
+import { CursorPagination, Timestamp } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 /** Query of `GET /projects/{project_id}/operations`. */
 export const OperationListQuery = Type.Object({
@@ -14,23 +18,34 @@ export const OperationListQuery = Type.Object({
 export type OperationListQuery = Static<typeof OperationListQuery>;
 
 /** An operation as the API shows it. */
-export interface Operation {
-  readonly id: OperationId;
-  readonly project_id: ProjectId;
-  readonly branch_id?: BranchId;
-  readonly endpoint_id?: EndpointId;
-  readonly action: OperationAction;
-  readonly status: OperationStatus;
-  readonly error?: string;
-  readonly failures_count: number;
-  readonly retry_at?: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly total_duration_ms: number;
-}
+export const Operation = Type.Object(
+  {
+    id: Type.Unsafe<OperationId>(Type.String({ format: 'uuid' })),
+    project_id: Type.Unsafe<ProjectId>(Type.String({ pattern: idPattern })),
+    branch_id: Type.Optional(Type.Unsafe<BranchId>(Type.String({ pattern: idPattern }))),
+    endpoint_id: Type.Optional(Type.Unsafe<EndpointId>(Type.String({ pattern: idPattern }))),
+    action: Type.Unsafe<OperationAction>(Type.Enum([...operationActions])),
+    status: Type.Unsafe<OperationStatus>(Type.Enum([...operationStatuses])),
+    error: Type.Optional(Type.String()),
+    failures_count: Type.Integer(),
+    retry_at: Type.Optional(Timestamp),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    total_duration_ms: Type.Integer(),
+  },
+  { title: 'Operation' },
+);
+export type Operation = Shown<typeof Operation>;
+
+/** Answer of `GET /projects/{project_id}/operations/{operation_id}`. */
+export const OneOperation = Type.Object({ operation: Operation });
+
+/** Answer of calls that only start operations. */
+export const StartedOperations = Type.Object({ operations: Type.Array(Operation) });
 
 /** Answer of `GET /projects/{project_id}/operations`, newest first. */
-export interface OperationList {
-  readonly operations: readonly Operation[];
-  readonly pagination?: { readonly cursor: string };
-}
+export const OperationList = Type.Object({
+  operations: Type.Array(Operation),
+  pagination: Type.Optional(CursorPagination),
+});
+export type OperationList = Shown<typeof OperationList>;

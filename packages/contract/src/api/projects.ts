@@ -2,11 +2,13 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { OrganizationId, ProjectId, UserId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
-import type { Branch } from './branches.ts';
-import type { Endpoint } from './endpoints.ts';
-import type { Operation } from './operations.ts';
-import type { ConnectionDetails, Database, Role } from './roles.ts';
+import { Branch } from './branches.ts';
+import { Endpoint } from './endpoints.ts';
+import { Operation } from './operations.ts';
+import { ConnectionDetails, Database, Role } from './roles.ts';
 import { ComputeUnits, DefaultEndpointSettings, ProjectSettings } from './settings.ts';
+import { CursorPagination, Timestamp } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 const projectName = Type.String({ minLength: 1, maxLength: 256 });
 const historyRetention = Type.Integer({ minimum: 0, maximum: 2_592_000 });
@@ -21,6 +23,8 @@ export const ProjectCreateRequest = Type.Object({
         name: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
         role_name: Type.Optional(Type.String()),
         database_name: Type.Optional(Type.String()),
+        /** Without effect. */
+        annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
       }),
     ),
     autoscaling_limit_min_cu: Type.Optional(ComputeUnits),
@@ -28,7 +32,7 @@ export const ProjectCreateRequest = Type.Object({
     provisioner: Type.Optional(Type.String({ maxLength: 64 })),
     region_id: Type.Optional(Type.String()),
     default_endpoint_settings: Type.Optional(DefaultEndpointSettings),
-    pg_version: Type.Optional(Type.Integer()),
+    pg_version: Type.Optional(Type.Integer({ minimum: 14, maximum: 18 })),
     store_passwords: Type.Optional(Type.Boolean()),
     history_retention_seconds: Type.Optional(historyRetention),
     org_id: Type.Optional(Type.String({ pattern: idPattern })),
@@ -47,82 +51,119 @@ export const ProjectUpdateRequest = Type.Object({
 });
 export type ProjectUpdateRequest = Static<typeof ProjectUpdateRequest>;
 
-/** Query of `GET /projects`. */
-export const ProjectListQuery = Type.Object({
+/** Query of `GET /projects/shared`. */
+export const SharedProjectListQuery = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 60 })),
   limit: Type.Integer({ minimum: 1, maximum: 400, default: 10 }),
   search: Type.Optional(Type.String({ maxLength: 256 })),
+  /** Milliseconds; without effect, since every list is whole. */
+  timeout: Type.Optional(Type.Integer({ minimum: 100, maximum: 30_000 })),
+});
+
+export type SharedProjectListQuery = Static<typeof SharedProjectListQuery>;
+
+/** Query of `GET /projects`. */
+export const ProjectListQuery = Type.Object({
+  ...SharedProjectListQuery.properties,
   org_id: Type.Optional(Type.String({ pattern: idPattern })),
+  /** Deleted projects that can be recovered: there are none, since deleting is for good. */
+  recoverable: Type.Boolean({ default: false }),
 });
 export type ProjectListQuery = Static<typeof ProjectListQuery>;
 
-/** Query of `GET /projects/shared`. */
-export const SharedProjectListQuery = Type.Omit(ProjectListQuery, ['org_id']);
-export type SharedProjectListQuery = Static<typeof SharedProjectListQuery>;
-
-interface ProjectCommon {
-  readonly id: ProjectId;
-  readonly platform_id: string;
-  readonly region_id: string;
-  readonly name: string;
-  readonly provisioner: string;
-  readonly default_endpoint_settings: DefaultEndpointSettings;
-  readonly settings: ProjectSettings;
-  readonly pg_version: number;
-  readonly proxy_host: string;
-  /** MiB. */
-  readonly branch_logical_size_limit: number;
-  readonly branch_logical_size_limit_bytes: number;
-  readonly store_passwords: boolean;
-  readonly cpu_used_sec: number;
-  readonly creation_source: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly synthetic_storage_size?: number;
-  readonly owner_id: UserId;
-  readonly compute_last_active_at?: string;
-  readonly org_id?: OrganizationId;
-}
+const common = {
+  id: Type.Unsafe<ProjectId>(Type.String({ pattern: idPattern })),
+  platform_id: Type.String(),
+  region_id: Type.String(),
+  name: Type.String(),
+  provisioner: Type.String(),
+  default_endpoint_settings: DefaultEndpointSettings,
+  settings: ProjectSettings,
+  pg_version: Type.Integer(),
+  proxy_host: Type.String(),
+  branch_logical_size_limit: Type.Integer({ description: 'MiB' }),
+  branch_logical_size_limit_bytes: Type.Integer(),
+  store_passwords: Type.Boolean(),
+  cpu_used_sec: Type.Integer(),
+  creation_source: Type.String(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+  synthetic_storage_size: Type.Optional(Type.Integer()),
+  owner_id: Type.Unsafe<UserId>(Type.String()),
+  compute_last_active_at: Type.Optional(Timestamp),
+  org_id: Type.Optional(Type.Unsafe<OrganizationId>(Type.String({ pattern: idPattern }))),
+};
 
 /** A project as `GET /projects/{project_id}` shows it. */
-export interface Project extends ProjectCommon {
-  readonly data_storage_bytes_hour: number;
-  readonly data_transfer_bytes: number;
-  readonly written_data_bytes: number;
-  readonly compute_time_seconds: number;
-  readonly active_time_seconds: number;
-  readonly history_retention_seconds: number;
-  readonly consumption_period_start: string;
-  readonly consumption_period_end: string;
-  readonly owner?: {
-    readonly email: string;
-    readonly name: string;
-    readonly branches_limit: number;
-    readonly subscription_type: string;
-  };
-}
+export const Project = Type.Object(
+  {
+    ...common,
+    data_storage_bytes_hour: Type.Integer(),
+    data_transfer_bytes: Type.Integer(),
+    written_data_bytes: Type.Integer(),
+    compute_time_seconds: Type.Integer(),
+    active_time_seconds: Type.Integer(),
+    history_retention_seconds: Type.Integer(),
+    consumption_period_start: Timestamp,
+    consumption_period_end: Timestamp,
+    owner: Type.Optional(
+      Type.Object({
+        email: Type.String({ format: 'email' }),
+        name: Type.String(),
+        branches_limit: Type.Integer(),
+        subscription_type: Type.Enum(['UNKNOWN']),
+      }),
+    ),
+  },
+  { title: 'Project' },
+);
+export type Project = Shown<typeof Project>;
 
 /** A project as lists show it. */
-export interface ProjectListItem extends ProjectCommon {
-  readonly active_time: number;
-  readonly quota_reset_at: string;
-}
+export const ProjectListItem = Type.Object(
+  { ...common, active_time: Type.Integer(), quota_reset_at: Timestamp },
+  { title: 'ProjectListItem' },
+);
+export type ProjectListItem = Shown<typeof ProjectListItem>;
 
 /** Answer of `POST /projects`, in the contract's order of keys. */
-export interface CreatedProject {
-  readonly project: Project;
-  readonly connection_uris: readonly ConnectionDetails[];
-  readonly roles: readonly Role[];
-  readonly databases: readonly Database[];
-  readonly operations: readonly Operation[];
-  readonly branch: Branch;
-  readonly endpoints: readonly Endpoint[];
-}
+export const CreatedProject = Type.Object({
+  project: Project,
+  connection_uris: Type.Array(ConnectionDetails),
+  roles: Type.Array(Role),
+  databases: Type.Array(Database),
+  operations: Type.Array(Operation),
+  branch: Branch,
+  endpoints: Type.Array(Endpoint),
+});
+export type CreatedProject = Shown<typeof CreatedProject>;
+
+/** Answer of `GET` and `DELETE /projects/{project_id}`. */
+export const OneProject = Type.Object({ project: Project });
+
+/** Answer of `PATCH /projects/{project_id}`. */
+export const ProjectOperations = Type.Object({
+  project: Project,
+  operations: Type.Array(Operation),
+});
+
+const applicationsByProject = Type.Record(
+  Type.String(),
+  Type.Array(Type.Enum(['vercel', 'github', 'datadog', 'opentelemetry'])),
+);
 
 /** Answer of `GET /projects`; `pagination` is left out when the page is empty. */
-export interface ProjectList {
-  readonly projects: readonly ProjectListItem[];
-  readonly pagination?: { readonly cursor: string };
-  readonly applications?: Readonly<Record<string, readonly string[]>>;
-  readonly integrations?: Readonly<Record<string, readonly string[]>>;
-}
+export const ProjectList = Type.Object({
+  projects: Type.Array(ProjectListItem),
+  pagination: Type.Optional(CursorPagination),
+  applications: applicationsByProject,
+  integrations: applicationsByProject,
+});
+export type ProjectList = Shown<typeof ProjectList>;
+
+/** Answer of `GET /projects/shared`. */
+export const SharedProjectList = Type.Object({
+  projects: Type.Array(ProjectListItem),
+  pagination: Type.Optional(CursorPagination),
+});
+export type SharedProjectList = Shown<typeof SharedProjectList>;

@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { idPattern } from '../ids.ts';
 import type { BranchId, ProjectId } from '../ids.ts';
+import type { Shown } from './shown.ts';
 
 /* Drills are pgfleet's own: the published contract has nothing like them. */
 
@@ -18,32 +20,47 @@ export const VerifyBranchRequest = Type.Object({
 export type VerifyBranchRequest = Static<typeof VerifyBranchRequest>;
 
 /** What a drill found. One that could not even restore has `problems` and no measurements. */
-export interface RestoreDrill {
-  readonly id: number;
-  readonly project_id: ProjectId;
-  readonly branch_id: BranchId;
-  /** When it ended. */
-  readonly at: string;
-  /** Whether it found no problem. */
-  readonly good: boolean;
-  /** What was restored: up to here, and, where a time was asked for, as of then. */
-  readonly lsn?: string;
-  readonly timestamp?: string;
-  /** From the beginning of the restore to the first row. */
-  readonly restore_ms?: number;
-  /** How far the newest commit that could be restored lay behind the head when it began. */
-  readonly recovery_point_seconds?: number;
-  /** Whether pages and indexes were read by `amcheck`. */
-  readonly amcheck?: boolean;
-  /** Whether a second copy, made in another way, had to have as many rows in every table. */
-  readonly compared?: boolean;
-  readonly databases?: number;
-  readonly relations?: number;
-  readonly rows?: number;
-  readonly problems: readonly string[];
-}
+export const RestoreDrill = Type.Object(
+  {
+    id: Type.Integer(),
+    project_id: Type.Unsafe<ProjectId>(Type.String({ pattern: idPattern })),
+    branch_id: Type.Unsafe<BranchId>(Type.String({ pattern: idPattern })),
+    at: Type.String({ format: 'date-time', description: 'when it ended' }),
+    good: Type.Boolean({ description: 'whether it found no problem' }),
+    lsn: Type.Optional(Type.String({ description: 'what was restored: up to here' })),
+    timestamp: Type.Optional(
+      Type.String({ description: 'where a time was asked for: what was restored, as of then' }),
+    ),
+    restore_ms: Type.Optional(
+      Type.Number({ description: 'from the beginning of the restore to the first row' }),
+    ),
+    recovery_point_seconds: Type.Optional(
+      Type.Number({
+        description:
+          'how far the newest commit that could be restored lay behind the head when it began',
+      }),
+    ),
+    amcheck: Type.Optional(
+      Type.Boolean({ description: 'whether pages and indexes were read by amcheck' }),
+    ),
+    compared: Type.Optional(
+      Type.Boolean({
+        description:
+          'whether a second copy, made in another way, had to have as many rows in every table',
+      }),
+    ),
+    databases: Type.Optional(Type.Integer()),
+    relations: Type.Optional(Type.Integer()),
+    rows: Type.Optional(Type.Integer()),
+    problems: Type.Array(Type.String()),
+  },
+  { title: 'RestoreDrill' },
+);
+export type RestoreDrill = Shown<typeof RestoreDrill>;
+
+/** Answer of `POST /pgfleet/…/verify`. */
+export const OneRestoreDrill = Type.Object({ restore_drill: RestoreDrill });
 
 /** Answer of `GET /pgfleet/projects/{project_id}/restore_drills`, newest first. */
-export interface RestoreDrillList {
-  readonly restore_drills: readonly RestoreDrill[];
-}
+export const RestoreDrillList = Type.Object({ restore_drills: Type.Array(RestoreDrill) });
+export type RestoreDrillList = Shown<typeof RestoreDrillList>;

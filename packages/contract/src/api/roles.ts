@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { BranchId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
+import { Timestamp } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 /** Query of `GET /projects/{project_id}/connection_uri`; Booleans in any spelling of Go's. */
 export const ConnectionUriQuery = Type.Object({
@@ -15,35 +17,65 @@ export const ConnectionUriQuery = Type.Object({
 });
 export type ConnectionUriQuery = Static<typeof ConnectionUriQuery>;
 
+const branchId = Type.Unsafe<BranchId>(Type.String({ pattern: idPattern }));
+
 /** A role as the API shows it; `password` only where it was just made. */
-export interface Role {
-  readonly branch_id: BranchId;
-  readonly name: string;
-  readonly password?: string;
-  readonly protected: boolean;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
+export const Role = Type.Object(
+  {
+    branch_id: branchId,
+    name: Type.String(),
+    password: Type.Optional(Type.String()),
+    protected: Type.Boolean(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Role' },
+);
+export type Role = Shown<typeof Role>;
+
+/** Answers of the calls that show roles. */
+export const OneRole = Type.Object({ role: Role });
+export const RoleList = Type.Object({ roles: Type.Array(Role) });
+
+/** Answer of `GET …/roles/{role_name}/reveal_password`. */
+export const RolePassword = Type.Object({ password: Type.String() });
 
 /** A database as the API shows it. */
-export interface Database {
-  readonly id: number;
-  readonly branch_id: BranchId;
-  readonly name: string;
-  readonly owner_name: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
+export const Database = Type.Object(
+  {
+    id: Type.Integer(),
+    branch_id: branchId,
+    name: Type.String(),
+    owner_name: Type.String(),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Database' },
+);
+export type Database = Shown<typeof Database>;
+
+/** Answers of the calls that show databases. */
+export const OneDatabase = Type.Object({ database: Database });
+export const DatabaseList = Type.Object({ databases: Type.Array(Database) });
 
 /** How to connect to one database as one role. */
-export interface ConnectionDetails {
-  /** Works as printed on the machine that printed it. */
-  readonly connection_uri: string;
-  readonly connection_parameters: {
-    readonly database: string;
-    readonly password: string;
-    readonly role: string;
-    readonly host: string;
-    readonly pooler_host: string;
-  };
-}
+export const ConnectionDetails = Type.Object(
+  {
+    connection_uri: Type.String({
+      format: 'uri',
+      description: 'works as printed on the machine that printed it',
+    }),
+    connection_parameters: Type.Object({
+      database: Type.String(),
+      password: Type.String(),
+      role: Type.String(),
+      host: Type.String(),
+      pooler_host: Type.String(),
+    }),
+  },
+  { title: 'ConnectionDetails' },
+);
+export type ConnectionDetails = Shown<typeof ConnectionDetails>;
+
+/** Answer of `GET /projects/{project_id}/connection_uri`. */
+export const ConnectionUri = Type.Object({ uri: Type.String() });

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { idPattern } from '../ids.ts';
+import type { Shown } from './shown.ts';
 
 const text = Type.String();
 const databaseName = Type.String({ minLength: 1, maxLength: 63 * 4 });
@@ -58,12 +59,12 @@ export const BranchSchema = Type.Object({
 export type BranchSchema = Static<typeof BranchSchema>;
 
 /** Answer of `GET …/branches/{branch_id}/schema`: what `format` asked for. */
-export interface BranchSchemaResponse {
-  readonly sql?: string;
-  readonly json?: BranchSchema;
-}
+export const BranchSchemaResponse = Type.Object({
+  sql: Type.Optional(Type.String()),
+  json: Type.Optional(BranchSchema),
+});
+export type BranchSchemaResponse = Shown<typeof BranchSchemaResponse>;
 
 /** Answer of `GET …/branches/{branch_id}/compare_schema`: a unified diff, empty without one. */
-export interface SchemaComparison {
-  readonly diff: string;
-}
+export const SchemaComparison = Type.Object({ diff: Type.String() });
+export type SchemaComparison = Shown<typeof SchemaComparison>;

@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { idPattern } from '../ids.ts';
 import type { ProjectId } from '../ids.ts';
+import { Timestamp } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 const id = Type.String({ pattern: idPattern });
 
@@ -12,12 +14,21 @@ export const GrantPermissionRequest = Type.Object({
 export type GrantPermissionRequest = Static<typeof GrantPermissionRequest>;
 
 /** That a project is shared with somebody. */
-export interface ProjectPermission {
-  readonly id: string;
-  readonly granted_to_email: string;
-  readonly granted_at: string;
-  readonly revoked_at?: string;
-}
+export const ProjectPermission = Type.Object(
+  {
+    id: Type.String(),
+    granted_to_email: Type.String({ format: 'email' }),
+    granted_at: Timestamp,
+    revoked_at: Type.Optional(Timestamp),
+  },
+  { title: 'ProjectPermission' },
+);
+export type ProjectPermission = Shown<typeof ProjectPermission>;
+
+/** Answer of `GET /projects/{project_id}/permissions`. */
+export const ProjectPermissionList = Type.Object({
+  project_permissions: Type.Array(ProjectPermission),
+});
 
 /** Body of `POST /projects/{project_id}/transfer_requests`. */
 export const TransferRequestCreateRequest = Type.Object({
@@ -26,12 +37,16 @@ export const TransferRequestCreateRequest = Type.Object({
 export type TransferRequestCreateRequest = Static<typeof TransferRequestCreateRequest>;
 
 /** An offer of a project to whoever has the offer's id. */
-export interface TransferRequest {
-  readonly id: string;
-  readonly project_id: ProjectId;
-  readonly created_at: string;
-  readonly expires_at: string;
-}
+export const TransferRequest = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    project_id: Type.Unsafe<ProjectId>(id),
+    created_at: Timestamp,
+    expires_at: Timestamp,
+  },
+  { title: 'TransferRequest' },
+);
+export type TransferRequest = Shown<typeof TransferRequest>;
 
 /** Body of `PUT /projects/{project_id}/transfer_requests/{request_id}`. */
 export const TransferRequestAcceptRequest = Type.Object({ org_id: Type.Optional(id) });

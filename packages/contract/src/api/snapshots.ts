@@ -2,9 +2,10 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { BranchId, SnapshotId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
-import type { Branch } from './branches.ts';
-import type { Endpoint } from './endpoints.ts';
-import type { Operation } from './operations.ts';
+import { Branch } from './branches.ts';
+import { Endpoint } from './endpoints.ts';
+import { Operation } from './operations.ts';
+import type { Shown } from './shown.ts';
 
 const name = Type.String({ minLength: 1, maxLength: 256 });
 
@@ -44,31 +45,47 @@ export const FinalizeRestoreRequest = Type.Object({ name: Type.Optional(name) })
 export type FinalizeRestoreRequest = Static<typeof FinalizeRestoreRequest>;
 
 /** A snapshot as the API shows it. */
-export interface Snapshot {
-  readonly id: SnapshotId;
-  readonly name: string;
-  /** Left out until the snapshot is there, unless it was taken of an LSN. */
-  readonly lsn?: string;
-  readonly timestamp?: string;
-  readonly source_branch_id: BranchId;
-  readonly created_at: string;
-  readonly expires_at?: string;
-  /** False when a schedule took it. */
-  readonly manual: boolean;
-  /** Bytes of its databases; left out until they were measured. */
-  readonly full_size?: number;
-}
+export const Snapshot = Type.Object(
+  {
+    id: Type.Unsafe<SnapshotId>(Type.String({ pattern: idPattern })),
+    name: Type.String(),
+    lsn: Type.Optional(
+      Type.String({
+        description: 'left out until the snapshot is there, unless it was taken of an LSN',
+      }),
+    ),
+    timestamp: Type.Optional(Type.String()),
+    source_branch_id: Type.Unsafe<BranchId>(Type.String({ pattern: idPattern })),
+    created_at: Type.String(),
+    expires_at: Type.Optional(Type.String()),
+    manual: Type.Boolean({ description: 'false when a schedule took it' }),
+    full_size: Type.Optional(
+      Type.Integer({ description: 'bytes of its databases; left out until they were measured' }),
+    ),
+  },
+  { title: 'Snapshot' },
+);
+export type Snapshot = Shown<typeof Snapshot>;
+
+/** Answers of the calls that show snapshots. */
+export const OneSnapshot = Type.Object({ snapshot: Snapshot });
+export const SnapshotList = Type.Object({ snapshots: Type.Array(Snapshot) });
 
 /** Answer of `POST …/branches/{branch_id}/snapshot`. */
-export interface CreatedSnapshot {
-  readonly snapshot: Snapshot;
-  readonly operations: readonly Operation[];
-}
+export const CreatedSnapshot = Type.Object({
+  snapshot: Snapshot,
+  operations: Type.Array(Operation),
+});
+export type CreatedSnapshot = Shown<typeof CreatedSnapshot>;
 
 /** Answer of `POST …/snapshots/{snapshot_id}/restore`. */
-export interface RestoredSnapshot {
-  readonly branch: Branch;
-  /** Those that moved to the branch; left out where none did. */
-  readonly endpoints?: readonly Endpoint[];
-  readonly operations: readonly Operation[];
-}
+export const RestoredSnapshot = Type.Object({
+  branch: Branch,
+  endpoints: Type.Optional(
+    Type.Array(Endpoint, {
+      description: 'those that moved to the branch; left out where none did',
+    }),
+  ),
+  operations: Type.Array(Operation),
+});
+export type RestoredSnapshot = Shown<typeof RestoredSnapshot>;

@@ -1,5 +1,5 @@
 import { publishedContract } from '@pgfleet/testkit';
-import type { PublishedOperation } from '@pgfleet/testkit';
+import type { ContractOperation } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
@@ -103,7 +103,7 @@ function section(tag: string): string {
 ${group.map(row).join('\n')}`;
 }
 
-function row(operation: PublishedOperation): string {
+function row(operation: ContractOperation): string {
   const reason = missing.get(key(operation));
   const { method, path, operationId } = operation;
   const state = reason ? `501: ${reason}` : 'implemented';

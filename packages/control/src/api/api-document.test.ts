@@ -1,5 +1,5 @@
 import { publishedContract } from '@pgfleet/testkit';
-import type { PublishedOperation } from '@pgfleet/testkit';
+import type { ContractOperation } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
@@ -92,11 +92,11 @@ test('docs/api.md lists the operations that the router knows', async () => {
   await expect(document(known)).toMatchFileSnapshot('../../../../docs/api.md');
 });
 
-function isMissing({ method, path }: PublishedOperation): boolean {
+function isMissing({ method, path }: ContractOperation): boolean {
   return unimplementedOperations.some((each) => each.method === method && each.path === path);
 }
 
-function document(operations: readonly PublishedOperation[]): string {
+function document(operations: readonly ContractOperation[]): string {
   const rows = operations.map(
     ({ operationId, method, path }) =>
       `| ${method} | \`${path}\` | \`${operationId}\` | ${remarks[operationId] ?? ''} |`,
@@ -119,6 +119,9 @@ ${rows.join('\n')}
 
 Other operations of the contract answer 501 ([which and why](api-coverage.md)), paths that it does
 not have 404.
+
+Without a key too: \`GET /api/v2/openapi.json\` is the description of all of it, in OpenAPI 3.1, made
+from the schemas that requests are checked with; \`GET /api/v2/docs\` shows it to people.
 
 Beside the API and without a key: \`GET /healthz\` answers 200 while the control database can be
 reached and 503 while it cannot; \`GET /metrics\` is for Prometheus.

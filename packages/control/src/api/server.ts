@@ -22,6 +22,7 @@ import { changeProjectRoutes } from './routes/change-project.ts';
 import { connectionUriRoute } from './routes/connection-uri.ts';
 import { consumptionRoutes } from './routes/consumption.ts';
 import { createBranchRoute } from './routes/create-branch.ts';
+import { documentRoutes } from './routes/document.ts';
 import { endpointLifeRoutes } from './routes/endpoint-life.ts';
 import { createProjectRoute } from './routes/create-project.ts';
 import { deleteBranchRoutes } from './routes/delete-branch.ts';
@@ -45,7 +46,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Percent-encoded, a role's name of 63 bytes is this long. */
 const MAX_PARAM_LENGTH = 63 * 3;
 
-/** Builds the server of the public API: `/api/v2`, `/healthz` and `/metrics`. */
+/** Builds the server of the public API: `/api/v2` with its description, `/healthz` and `/metrics`. */
 export function createApi(context: ApiContext): FastifyInstance {
   const { log } = context;
   const app = Fastify({
@@ -67,6 +68,7 @@ export function createApi(context: ApiContext): FastifyInstance {
   });
   acceptJson(app);
   healthRoutes(app, context);
+  documentRoutes(app);
   void app.register((api) => apiRoutes(api, context), { prefix: '/api/v2' });
   return app;
 }

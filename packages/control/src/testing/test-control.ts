@@ -12,7 +12,7 @@ import type {
   UserId,
 } from '@pgfleet/contract';
 import { hashToken, SecretBox, silentLogger, waitUntil } from '@pgfleet/kit';
-import type { FastifyInstance, InjectOptions } from 'fastify';
+import type { FastifyInstance, InjectOptions, RouteOptions } from 'fastify';
 import { ConflictQueue } from '../api/conflict-queue.ts';
 import { createApi } from '../api/server.ts';
 import { bootstrap } from '../bootstrap.ts';
@@ -63,6 +63,8 @@ export function withKey(key: string) {
 export class TestControl implements AsyncDisposable {
   readonly api: FastifyInstance;
   readonly internalApi: FastifyInstance;
+  /** What the API consists of, without what asks for no key. */
+  readonly routes: RouteOptions[] = [];
   readonly worker: OperationWorker | undefined;
   readonly host = new FakeHost();
   readonly database: TestDatabase;
@@ -104,6 +106,7 @@ export class TestControl implements AsyncDisposable {
     const conflicts = new ConflictQueue(options.patienceMs);
     const parts = { db, worker, connectHost, log };
     this.api = createApi({ ...parts, secrets, installation, conflicts });
+    this.api.addHook('onRoute', (route) => void this.routes.push(route));
     watchAnswers(this.api);
     this.internalApi = createInternalApi({ db, worker, token: 'internal', log });
   }

@@ -1,4 +1,4 @@
-import type { PublishedSchema } from './published-contract.ts';
+import type { ContractSchema } from './api-contract.ts';
 
 /*
  * OpenAPI 3.0 leaves objects open: a field that nobody declared passes. Here every schema exists
@@ -10,7 +10,7 @@ import type { PublishedSchema } from './published-contract.ts';
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
 
 /** The schema that holds the definitions to which the results of {@link closedSchema} refer. */
-export function schemaDefinitions(schemas: Readonly<Record<string, PublishedSchema>>): object {
+export function schemaDefinitions(schemas: Readonly<Record<string, ContractSchema>>): object {
   const definitions = Object.entries(schemas).flatMap(([name, schema]) => [
     [`closed.${name}`, closedSchema(schema)],
     [`open.${name}`, openSchema(schema)],
@@ -19,7 +19,7 @@ export function schemaDefinitions(schemas: Readonly<Record<string, PublishedSche
 }
 
 /** A schema as JSON Schema that refuses undeclared fields at every depth. */
-export function closedSchema(schema: PublishedSchema): JsonSchema {
+export function closedSchema(schema: ContractSchema): JsonSchema {
   if (schema.$ref) return reference('closed', schema.$ref);
   const { nullable, ...rest } = schema;
   if (nullable) return { anyOf: [{ type: 'null' }, closedSchema(rest)] };
@@ -27,7 +27,7 @@ export function closedSchema(schema: PublishedSchema): JsonSchema {
   return { ...translate(schema), ...(isObject ? { unevaluatedProperties: false } : {}) };
 }
 
-function openSchema(schema: PublishedSchema): JsonSchema {
+function openSchema(schema: ContractSchema): JsonSchema {
   if (schema.$ref) return reference('open', schema.$ref);
   const { nullable, ...rest } = schema;
   return nullable ? { anyOf: [{ type: 'null' }, openSchema(rest)] } : translate(schema);
@@ -42,6 +42,7 @@ const plainKeywords = [
   'type',
   'required',
   'enum',
+  'const',
   'format',
   'pattern',
   'minimum',
@@ -53,7 +54,7 @@ const plainKeywords = [
   'maxProperties',
 ] as const;
 
-function translate(schema: PublishedSchema): { readonly [keyword: string]: unknown } {
+function translate(schema: ContractSchema): { readonly [keyword: string]: unknown } {
   const { properties, items, additionalProperties: more } = schema;
   return {
     ...Object.fromEntries(
@@ -72,10 +73,10 @@ function translate(schema: PublishedSchema): { readonly [keyword: string]: unkno
   };
 }
 
-function compositions(schema: PublishedSchema): [string, readonly PublishedSchema[]][] {
+function compositions(schema: ContractSchema): [string, readonly ContractSchema[]][] {
   return (['allOf', 'oneOf', 'anyOf'] as const).flatMap((keyword) => {
     const parts = schema[keyword];
-    return parts ? [[keyword, parts] as [string, readonly PublishedSchema[]]] : [];
+    return parts ? [[keyword, parts] as [string, readonly ContractSchema[]]] : [];
   });
 }
 

@@ -1,5 +1,5 @@
 import { ProjectListQuery, SharedProjectListQuery } from '@pgfleet/contract';
-import type { ProjectList } from '@pgfleet/contract';
+import type { ProjectList, SharedProjectList } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { preloadLibraries } from '../../domain/preload-libraries.ts';
 import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
@@ -15,13 +15,14 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     '/projects',
     { schema: { querystring: ProjectListQuery } },
     async (request): Promise<ProjectList> => {
-      const { org_id: wanted, ...page } = request.query;
+      const { org_id: wanted, recoverable, ...page } = request.query;
       const principal = principalOf(request);
       requireNoScope(principal);
       const organizationIds = wanted
         ? [requireOrganization(principal, wanted, 'view')]
         : organizationsWith(principal, 'view');
-      const projects = await listProjects(db, organizationIds, page);
+      // Deleting a project is for good.
+      const projects = recoverable ? [] : await listProjects(db, organizationIds, page);
       const cursor = projects.at(-1)?.id;
       return {
         projects: projects.map((project) => presentProjectListItem(project, installation)),
@@ -35,7 +36,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
   app.get<{ Querystring: SharedProjectListQuery }>(
     '/projects/shared',
     { schema: { querystring: SharedProjectListQuery } },
-    async (request): Promise<ProjectList> => {
+    async (request): Promise<SharedProjectList> => {
       const projects = await listSharedProjects(db, principalOf(request), request.query);
       const cursor = projects.at(-1)?.id;
       return {

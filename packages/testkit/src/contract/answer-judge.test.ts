@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
-import { judgeAnswer } from './judge-answer.ts';
+import { AnswerJudge } from './answer-judge.ts';
 import { publishedContract } from './published-contract.ts';
 
 const region = { region_id: 'a', name: 'b', default: true, geo_lat: '1', geo_long: '2' };
 
+const judge = new AnswerJudge(publishedContract());
+
 const problems = (body: unknown, change: object = {}) =>
-  judgeAnswer({
+  judge.judge({
     method: 'GET',
     path: '/regions',
     status: 200,
@@ -71,7 +73,7 @@ test('there is a verdict about every answer of the contract', () => {
   for (const { operationId, method, path, answers } of operations) {
     for (const status of Object.keys(answers)) {
       const answer = { method, path, status: Number(status) || 500, text: 'no JSON' };
-      const verdict = judgeAnswer({ ...answer, contentType: 'application/json' });
+      const verdict = judge.judge({ ...answer, contentType: 'application/json' });
       expect(verdict).toMatchObject({ operationId, problems: expect.any(Array) as string[] });
       expect(verdict.problems).not.toEqual([]);
     }

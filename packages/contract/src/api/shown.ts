@@ -1,0 +1,36 @@
+import { Type } from 'typebox';
+import type { Static, TSchema } from 'typebox';
+
+/** What a schema describes, as a value that nobody changes. */
+export type Shown<Schema extends TSchema> = DeepReadonly<Static<Schema>>;
+
+// Branded texts are objects to the compiler, and are left as they are.
+type DeepReadonly<T> = T extends string | number | boolean | null
+  ? T
+  : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
+
+/** A moment in UTC, to the second unless it is said otherwise. */
+export const Timestamp = Type.String({ format: 'date-time' });
+
+/** The answer of operations that have nothing to say. */
+export const EmptyAnswer = Type.Object({}, { title: 'EmptyAnswer' });
+export type EmptyAnswer = Shown<typeof EmptyAnswer>;
+
+/** Where the next page begins. */
+export const CursorPagination = Type.Object({ cursor: Type.String() });
+
+/** Where the next page of a sorted list begins. */
+export const SortedPagination = Type.Object({
+  next: Type.String({ description: 'opaque; present on the last page too' }),
+  sort_by: Type.String(),
+  sort_order: Type.String(),
+});
+
+/** What applications of Neon's keep beside an object; pgfleet keeps none. */
+export const Annotation = Type.Object(
+  {
+    object: Type.Object({ type: Type.String(), id: Type.String() }),
+    value: Type.Record(Type.String(), Type.String()),
+  },
+  { title: 'Annotation' },
+);
