@@ -96,7 +96,7 @@ function loginEnv({ user, password, database }: Tenant['login']): PgEnvironment 
 
 /** Deletes the only tenant of the platform and waits until nothing of it is left. */
 export async function deleteTenant(platform: Platform, tenant: Tenant): Promise<void> {
-  await platform.api('DELETE', `/projects/${tenant.projectId}`);
+  await platform.api('DELETE', `/projects/${tenant.projectId}?hard_delete=true`);
   // A deleted project has no operations to ask for: its host's disk tells when they are done.
   await waitUntil(() => timelineCount(platform) === 0, {
     what: 'the timeline to be gone',

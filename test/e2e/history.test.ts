@@ -368,7 +368,9 @@ test('a deleted project leaves no data of its branches, snapshots and history', 
     preserve_under_name: 'before',
   });
   expect((await dataOfTenants()).length).toBeGreaterThan(before.length);
-  expect((await platform.api('DELETE', `/projects/${tenant.id}`)).status).toBe(200);
+  expect((await platform.api('DELETE', `/projects/${tenant.id}?hard_delete=true`)).status).toBe(
+    200,
+  );
   await waitUntil(async () => (await dataOfTenants()).every((name) => before.includes(name)), {
     what: 'the data of the project to be gone',
     timeoutMs: 60_000,

@@ -14,6 +14,7 @@ import { expireBranches, purgeBranches } from './chores/expire-branches.ts';
 import { expireSnapshots } from './chores/expire-snapshots.ts';
 import { fireBackupSchedules } from './chores/fire-backup-schedules.ts';
 import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
+import { purgeProjects } from './chores/purge-projects.ts';
 import { runRestoreDrills } from './chores/run-restore-drills.ts';
 import type { DrillContext } from './chores/run-restore-drills.ts';
 import { ControlConfig, masterKeyText } from './config.ts';
@@ -78,6 +79,7 @@ function chores(context: ScheduleContext & DrillContext): Chore[] {
     { name: 'fire backup schedules', everyMs: 5_000, run: () => fireBackupSchedules(context) },
     { name: 'expire branches', everyMs: 5_000, run: () => expireBranches(context) },
     { name: 'purge branches', everyMs: 60_000, run: () => purgeBranches(context) },
+    { name: 'purge projects', everyMs: 60_000, run: () => purgeProjects(context) },
     { name: 'expire snapshots', everyMs: 5_000, run: () => expireSnapshots(context) },
     ...(config.PGFLEET_RESTORE_DRILLS === 'on'
       ? [

@@ -66,10 +66,16 @@ export type SharedProjectListQuery = Static<typeof SharedProjectListQuery>;
 export const ProjectListQuery = Type.Object({
   ...SharedProjectListQuery.properties,
   org_id: Type.Optional(Type.String({ pattern: idPattern })),
-  /** Deleted projects that can be recovered: there are none, since deleting is for good. */
+  /** Deleted projects that can be recovered, instead of the others. */
   recoverable: Type.Boolean({ default: false }),
 });
 export type ProjectListQuery = Static<typeof ProjectListQuery>;
+
+/** Query of `DELETE /projects/{project_id}`; `hard_delete` is pgfleet's own. */
+export const ProjectDeleteQuery = Type.Object({
+  hard_delete: Type.Boolean({ default: false }),
+});
+export type ProjectDeleteQuery = Static<typeof ProjectDeleteQuery>;
 
 const common = {
   id: Type.Unsafe<ProjectId>(Type.String({ pattern: idPattern })),
@@ -121,7 +127,13 @@ export type Project = Shown<typeof Project>;
 
 /** A project as lists show it. */
 export const ProjectListItem = Type.Object(
-  { ...common, active_time: Type.Integer(), quota_reset_at: Timestamp },
+  {
+    ...common,
+    active_time: Type.Integer(),
+    quota_reset_at: Timestamp,
+    deleted_at: Type.Optional(Timestamp),
+    recoverable_until: Type.Optional(Timestamp),
+  },
   { title: 'ProjectListItem' },
 );
 export type ProjectListItem = Shown<typeof ProjectListItem>;
@@ -140,6 +152,13 @@ export type CreatedProject = Shown<typeof CreatedProject>;
 
 /** Answer of `GET` and `DELETE /projects/{project_id}`. */
 export const OneProject = Type.Object({ project: Project });
+
+/** Answer of `POST /projects/{project_id}/recover`. */
+export const RecoveredProject = Type.Object({
+  project: Project,
+  branches: Type.Array(Branch),
+});
+export type RecoveredProject = Shown<typeof RecoveredProject>;
 
 /** Answer of `PATCH /projects/{project_id}`. */
 export const ProjectOperations = Type.Object({

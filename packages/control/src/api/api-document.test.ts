@@ -15,7 +15,8 @@ afterAll(() => postgres[Symbol.asyncDispose]());
 const remarks: Readonly<Record<string, string>> = {
   createProject:
     'answers at once; the URI works at once too, since a connection waits until the compute runs',
-  listProjects: 'sorted by id; `search` finds parts of names and ids',
+  listProjects:
+    'sorted by id; `search` finds parts of names and ids; `recoverable` lists the deleted ones instead',
   addProjectJWKS: 'kept and shown: nothing accepts tokens yet; the URL is not fetched',
   getAvailablePreloadLibraries: 'contrib modules, which every installation has',
   getConsumptionHistoryPerProject:
@@ -33,7 +34,9 @@ const remarks: Readonly<Record<string, string>> = {
   transferProjectsFromUserToOrg: 'for projects that the user made and may manage',
   updateProject:
     'settings are merged; new defaults of endpoints are for endpoints made later; quotas, maintenance windows, preload libraries and logical replication are stored and shown, without effect yet',
-  deleteProject: 'at once and for good; running operations are cancelled',
+  deleteProject:
+    'the data stays for 7 days; with `hard_delete=true`, which is pgfleet’s own, it goes at once and running operations are cancelled',
+  recoverProject: 'by admins; computes come back idle',
   getConnectionURI: 'works as printed on the machine of the platform',
   listProjectBranches: '`include_deleted` lists those that can be recovered too',
   createProjectBranch:

@@ -1,5 +1,4 @@
 import type { Operation, Project, ProjectList } from '@pgfleet/contract';
-import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
@@ -124,20 +123,4 @@ test('logical replication cannot be switched off again', async () => {
     payload: { project: { settings: { enable_logical_replication: false } } },
   });
   expect(status).toBe(400);
-});
-
-test('a deleted project is gone at once, and soon nothing is left on its host', async () => {
-  await using control = await TestControl.open(postgres);
-  const { project } = await control.createProject();
-  await control.settled(project.id);
-  expect(control.host.timelines.size).toBe(1);
-  const deleted = await control.call('DELETE', `/projects/${project.id}`);
-  expect(deleted.status).toBe(200);
-  expect((await control.call('GET', `/projects/${project.id}`)).status).toBe(404);
-  expect((await control.call('DELETE', `/projects/${project.id}`)).status).toBe(404);
-  await waitUntil(() => control.host.timelines.size === 0, {
-    what: 'the timeline to be deleted',
-    timeoutMs: 5_000,
-  });
-  expect(control.host.endpoints.size).toBe(0);
 });

@@ -22,6 +22,7 @@ import { changeProjectRoutes } from './routes/change-project.ts';
 import { connectionUriRoute } from './routes/connection-uri.ts';
 import { consumptionRoutes } from './routes/consumption.ts';
 import { createBranchRoute } from './routes/create-branch.ts';
+import { deleteProjectRoutes } from './routes/delete-project.ts';
 import { documentRoutes } from './routes/document.ts';
 import { endpointLifeRoutes } from './routes/endpoint-life.ts';
 import { createProjectRoute } from './routes/create-project.ts';
@@ -82,6 +83,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   createProjectRoute(api, context);
   projectRoutes(api, context);
   changeProjectRoutes(api, context);
+  deleteProjectRoutes(api, context);
   connectionUriRoute(api, context);
   permissionRoutes(api, context);
   transferRequestRoutes(api, context);

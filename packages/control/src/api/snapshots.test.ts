@@ -175,7 +175,7 @@ test('the snapshots of a deleted project are deleted with it', async () => {
   await take(control, created);
   await control.settled(created.project.id);
   expect(control.host.timelines.size).toBe(2);
-  await control.call('DELETE', `/projects/${created.project.id}`);
+  await control.call('DELETE', `/projects/${created.project.id}?hard_delete=true`);
   await waitUntil(() => control.host.timelines.size === 0, {
     what: 'all timelines to be deleted',
     timeoutMs: 10_000,

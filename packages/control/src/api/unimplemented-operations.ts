@@ -20,7 +20,6 @@ export const unimplementedGroups: readonly UnimplementedGroup[] = [
   {
     reason: 'not built yet',
     addresses: [
-      `POST ${project}/recover`,
       `POST ${branch}/databases`,
       `PATCH DELETE ${branch}/databases/{database_name}`,
       `POST ${branch}/roles`,

@@ -66,10 +66,15 @@ export const applyConfig = defineAction('apply', {
   async apply(context) {
     const { loaded, host } = await loadBranchHost(context, null);
     const { timeline_id: timelineId, endpoint_id: endpointId } = context.operation;
-    if (!host || (loaded.branch.current_state === 'init' && !timelineId)) return notReady;
+    const isLiving = isAlive(loaded);
+    // Its host was never told of what is to be taken away, or there is none.
+    if (!host && !isLiving) return done;
+    if (!host || (loaded.branch.current_state === 'init' && !timelineId && isLiving)) {
+      return notReady;
+    }
     if (timelineId) {
       await renewTimeline(host, loaded, context);
-    } else if (isAlive(loaded)) {
+    } else if (isLiving) {
       await putEndpoints(host, loaded, context);
       const dead = loaded.endpoints.filter(({ id, deleted_at }) => deleted_at && id === endpointId);
       await deleteEndpoints(host, dead, context);

@@ -1,7 +1,7 @@
 import type { OrganizationId, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
-import type { Updateable } from 'kysely';
+import type { UpdateObject } from 'kysely';
 import { organizationsWith, requireNoScope } from '../domain/principal.ts';
 import type { Principal, ProjectAccess } from '../domain/principal.ts';
 import type { Database } from './database.ts';
@@ -85,6 +85,8 @@ export async function requireProjectOf(
 }
 
 export interface ProjectPage {
+  /** Whether deleted projects that can be recovered are listed, instead of the others. */
+  readonly recoverable?: boolean;
   /** The last id of the page before. */
   readonly cursor?: string | undefined;
   readonly search?: string | undefined;
@@ -97,7 +99,8 @@ export function listProjects(
   organizationIds: readonly OrganizationId[],
   page: ProjectPage,
 ): Promise<ProjectDetails[]> {
-  return paged(detailed(db).where(belongsTo(organizationIds)), page).execute();
+  const projects = page.recoverable ? recoverable(db) : detailed(db);
+  return paged(projects.where(belongsTo(organizationIds)), page).execute();
 }
 
 /** Lists the projects that are shared with somebody who does not see them anyway, by id. */
@@ -116,7 +119,7 @@ export async function listSharedProjects(
 export function updateProject(
   db: Database,
   id: ProjectId,
-  change: Updateable<Schema['projects']>,
+  change: UpdateObject<Schema, 'projects'>,
 ): Promise<unknown> {
   return db
     .updateTable('projects')
@@ -134,6 +137,14 @@ function paged(query: ReturnType<typeof detailed>, { cursor, search, limit }: Pr
 }
 
 function detailed(db: Database) {
+  return withDetails(db).where('projects.deleted_at', 'is', null);
+}
+
+function recoverable(db: Database) {
+  return withDetails(db).where('projects.purge_at', '>', sql<Date>`now()`);
+}
+
+function withDetails(db: Database) {
   return db
     .selectFrom('projects')
     .innerJoin('users', 'users.id', 'projects.owner_id')
@@ -154,8 +165,7 @@ function detailed(db: Database) {
     )
     .selectAll(['projects', 'used'])
     .select(['users.name as owner_name', 'users.email as owner_email'])
-    .select(storageSize.as('synthetic_storage_size'))
-    .where('projects.deleted_at', 'is', null);
+    .select(storageSize.as('synthetic_storage_size'));
 }
 
 // What is on the disk of its host for it, blocks that are shared within a timeline once.

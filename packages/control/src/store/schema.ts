@@ -101,6 +101,7 @@ interface ProjectsTable extends Timestamps {
   readonly drilled_at: Date | null;
   readonly drill_after: Date | null;
   readonly deleted_at: Date | null;
+  readonly purge_at: Date | null;
 }
 
 interface ProjectPermissionsTable {

@@ -81,17 +81,19 @@ export function markSnapshotDeleted(
     .executeTakeFirst();
 }
 
-/** Lists snapshots whose time is over, the longest over first. */
+/** Lists snapshots of living projects whose time is over, the longest over first. */
 export function listExpiredSnapshots(
   db: Database,
   limit: number,
 ): Promise<Pick<SnapshotRow, 'id' | 'project_id'>[]> {
   return db
     .selectFrom('snapshots')
-    .select(['id', 'project_id'])
-    .where('deleted_at', 'is', null)
-    .where('expires_at', '<=', sql<Date>`now()`)
-    .orderBy('expires_at')
+    .innerJoin('projects', 'projects.id', 'snapshots.project_id')
+    .select(['snapshots.id', 'snapshots.project_id'])
+    .where('snapshots.deleted_at', 'is', null)
+    .where('projects.deleted_at', 'is', null)
+    .where('snapshots.expires_at', '<=', sql<Date>`now()`)
+    .orderBy('snapshots.expires_at')
     .limit(limit)
     .execute();
 }

@@ -96,6 +96,7 @@ export function presentProjectListItem(
     owner_id: project.owner_id,
     ...lastActive(project),
     org_id: project.organization_id,
+    ...recovery(project),
   };
 }
 
@@ -160,4 +161,9 @@ function presentEndpointDefaults({ default_endpoint_settings: settings }: Projec
 
 function lastActive({ compute_last_active_at: at }: ProjectUsage) {
   return at ? { compute_last_active_at: timestamp(at) } : {};
+}
+
+function recovery({ deleted_at: deletedAt, purge_at: purgeAt }: ProjectRow) {
+  if (!deletedAt || !purgeAt) return {};
+  return { deleted_at: timestamp(deletedAt), recoverable_until: timestamp(purgeAt) };
 }

@@ -97,6 +97,7 @@ function presentCreated(
         drilled_at: null,
         drill_after: null,
         deleted_at: null,
+        purge_at: null,
       },
       installation,
     ),

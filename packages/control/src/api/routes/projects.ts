@@ -15,14 +15,13 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     '/projects',
     { schema: { querystring: ProjectListQuery } },
     async (request): Promise<ProjectList> => {
-      const { org_id: wanted, recoverable, ...page } = request.query;
+      const { org_id: wanted, ...page } = request.query;
       const principal = principalOf(request);
       requireNoScope(principal);
       const organizationIds = wanted
         ? [requireOrganization(principal, wanted, 'view')]
         : organizationsWith(principal, 'view');
-      // Deleting a project is for good.
-      const projects = recoverable ? [] : await listProjects(db, organizationIds, page);
+      const projects = await listProjects(db, organizationIds, page);
       const cursor = projects.at(-1)?.id;
       return {
         projects: projects.map((project) => presentProjectListItem(project, installation)),

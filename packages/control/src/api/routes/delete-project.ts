@@ -1,0 +1,58 @@
+import { ProjectDeleteQuery } from '@pgfleet/contract';
+import type { RecoveredProject } from '@pgfleet/contract';
+import type { FastifyInstance } from 'fastify';
+import { listBranches } from '../../store/branches.ts';
+import { deleteProject, lockDeletedProject, recoverProject } from '../../store/delete-project.ts';
+import { getProject, lockProject } from '../../store/projects.ts';
+import type { ApiContext } from '../api-context.ts';
+import { principalOf } from '../authenticate.ts';
+import { mutate } from '../mutation.ts';
+import { presentBranch } from '../present/present-branch.ts';
+import { presentProject } from '../present/present-project.ts';
+import { ProjectParams } from './params.ts';
+
+/** As many branches as the contract's longest page. */
+const MAX_BRANCHES = 10_000;
+
+/** Deleting projects, and bringing them back. */
+export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { installation } = context;
+
+  app.delete<{ Params: ProjectParams; Querystring: ProjectDeleteQuery }>(
+    '/projects/:project_id',
+    { schema: { params: ProjectParams, querystring: ProjectDeleteQuery } },
+    (request, reply) =>
+      mutate(context, { request, reply }, async (tx) => {
+        const access = { ...principalOf(request), right: 'manage' } as const;
+        const { id } = await lockProject(tx, request.params.project_id, access);
+        const project = await getProject(tx, id, access);
+        const isHard = request.query.hard_delete;
+        await deleteProject(tx, id, { isHard });
+        const body = { project: presentProject(project, installation) };
+        return { status: 200, body, preempts: true };
+      }),
+  );
+
+  app.post<{ Params: ProjectParams }>(
+    '/projects/:project_id/recover',
+    { schema: { params: ProjectParams } },
+    (request, reply) =>
+      mutate(context, { request, reply }, async (tx) => {
+        const principal = principalOf(request);
+        const { id } = await lockDeletedProject(tx, request.params.project_id, principal);
+        await recoverProject(tx, id);
+        const branches = await listBranches(tx, {
+          projectId: id,
+          includeDeleted: false,
+          sortBy: 'created_at',
+          order: 'asc',
+          limit: MAX_BRANCHES,
+        });
+        const body: RecoveredProject = {
+          project: presentProject(await getProject(tx, id, principal), installation),
+          branches: branches.map(presentBranch),
+        };
+        return { status: 200, body };
+      }),
+  );
+}
