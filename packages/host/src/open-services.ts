@@ -1,5 +1,5 @@
 import { createControlClient } from '@pgfleet/contract';
-import type { HostInfo, TimelineId, TimelineStatus } from '@pgfleet/contract';
+import type { HostInfo, TimelineId, TimelineSpec, TimelineStatus } from '@pgfleet/contract';
 import { RpcClient } from '@pgfleet/kit';
 import type { Shutdown } from '@pgfleet/kit';
 import type { HostServices } from './api/routes.ts';
@@ -13,6 +13,7 @@ import { isUsageRecord } from './endpoints/usage-meter.ts';
 import type { Ground } from './open-ground.ts';
 import { HistoryKeeper } from './restore/history-keeper.ts';
 import { Past } from './restore/past.ts';
+import { putWithPasswords } from './restore/put-with-passwords.ts';
 import { TimeTravel } from './restore/time-travel.ts';
 import { Reporter } from './report/reporter.ts';
 import { RecordStore } from './storage/record-store.ts';
@@ -71,7 +72,8 @@ export function openServices(ground: Ground): OpenServices {
     });
     shutdown.add({ name: 'computes', limitMs, run: () => endpoints.close() });
   };
-  return { timelines, endpoints, proxies, arrivals, past, timeTravel, info, run };
+  const putTimeline = (spec: TimelineSpec) => putWithPasswords(ground, spec);
+  return { timelines, endpoints, proxies, arrivals, past, putTimeline, timeTravel, info, run };
 }
 
 interface EndpointWiring {

@@ -155,7 +155,7 @@ export function createHostClient(transport: RpcTransport) {
 
     /**
      * Makes the timeline exist, at rest and ready; resolves when it is durable. One that exists
-     * takes over the retention of its history.
+     * takes over the retention of its history, and the passwords of `passwordsOf`.
      *
      * @throws PgfleetError `timeline_not_found` for a source that does not exist,
      * `point_not_available`, `history_damaged`.

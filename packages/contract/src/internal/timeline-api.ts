@@ -49,7 +49,9 @@ export type TimelineSource = Static<typeof TimelineSource>;
 
 /**
  * What a timeline is made of. `initial` is applied once, before the first client: to a copy of
- * another timeline it gives new passwords to the roles it names and leaves the others alone.
+ * another timeline it gives new passwords to the roles it names and leaves the others alone. With
+ * `passwordsOf` its roles have those that they have there now, which only the host knows for sure:
+ * clients of the one are to be clients of the other. That goes for a timeline which exists as well.
  */
 export const TimelineSpec = Type.Object({
   timelineId: id<TimelineId>(),
@@ -57,6 +59,7 @@ export const TimelineSpec = Type.Object({
   branchId: id<BranchId>(),
   pgMajor: Type.Integer({ minimum: 14, maximum: 18 }),
   source: TimelineSource,
+  passwordsOf: Type.Optional(id<TimelineId>()),
   initial: Type.Object({
     roles: Type.Array(RoleSpec, { maxItems: 500 }),
     databases: Type.Array(DatabaseSpec, { maxItems: 500 }),

@@ -206,6 +206,7 @@ test('a restore is looked at first and made final later, under names of one’s 
   expect(await endpointsOf(restored)).toMatchObject([{ id: endpoint.id, type: 'read_write' }]);
   expect(await endpointsOf(branch.id)).toMatchObject([{ id: looked, type: 'read_write' }]);
   const [young, old] = [await timelineOf(restored), await timelineOf(branch.id)];
+  expect(control.host.timelines.get(young.id)).toMatchObject({ passwordsOf: old.id });
   expect(control.host.endpoints.get(endpoint.id)?.timelineId).toBe(young.id);
   expect(control.host.endpoints.get(looked)?.timelineId).toBe(old.id);
   expect(control.host.running.has(endpoint.id)).toBe(true);

@@ -84,6 +84,7 @@ test('a branch goes back to its own past: the same id and endpoint on another ti
   expect(control.host.timelines.get(present)).toMatchObject({
     branchId: main.id,
     source: { kind: 'timeline', timelineId: former, at: { kind: 'lsn', lsn: '0/1C00028' } },
+    passwordsOf: former,
     initial: { roles: [], databases: [] },
   });
   expect(control.host.endpoints.get(own[0]!.id)).toMatchObject({

@@ -34,7 +34,7 @@ export const createTimeline = defineAction(
       if (await isSourceMissing(loaded, context)) {
         return { kind: 'waitFor', what: 'its source', delayMs: SOURCE_PATIENCE_MS };
       }
-      const { origin } = await naming(putTimeline(host, loaded, context));
+      const { origin } = await naming(putTimeline(host, withPasswords(loaded), context));
       if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
       return { kind: 'next', step: context.operation.timeline_id ? 'swing' : 'announce' };
     },
@@ -65,6 +65,12 @@ export const createTimeline = defineAction(
     if (operation.timeline_id && !operation.snapshot_id) await giveUpRestore(db, operation);
   },
 );
+
+// Clients of a restored branch go on with the passwords they have, by whomever they were changed.
+function withPasswords(loaded: BranchOnHost) {
+  const { timeline_id: present } = loaded.branch;
+  return present === loaded.timeline.id ? loaded : { ...loaded, passwordsOf: present };
+}
 
 // Its own operation may be on its way in the queue of another branch.
 async function isSourceMissing(

@@ -9,7 +9,7 @@ import {
   TimeTravelRequest,
   VerifyRequest,
 } from '@pgfleet/contract';
-import type { EndpointId, HostInfo, TimelineId } from '@pgfleet/contract';
+import type { EndpointId, HostInfo, TimelineId, TimelineReady } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Arrivals } from '../endpoints/arrivals.ts';
@@ -26,6 +26,7 @@ export interface HostServices {
   readonly proxies: Proxies;
   readonly arrivals: Arrivals;
   readonly past: Past;
+  readonly putTimeline: (spec: TimelineSpec) => Promise<TimelineReady['origin']>;
   readonly timeTravel: TimeTravel;
   readonly info: () => HostInfo;
 }
@@ -55,14 +56,14 @@ export function addRoutes(app: FastifyInstance, services: HostServices): void {
 }
 
 function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
-  const { timelines, endpoints, arrivals } = services;
+  const { timelines, endpoints, arrivals, putTimeline } = services;
 
   app.put<OfTimeline & { Body: TimelineSpec }>(
     '/v1/timelines/:timelineId',
     { schema: { ...ofTimeline, body: TimelineSpec } },
     async ({ params, body }) => {
       assertSame(params.timelineId, body.timelineId);
-      const origin = await timelines.put(body);
+      const origin = await putTimeline(body);
       arrivals.announce();
       return { state: 'ready' as const, origin };
     },

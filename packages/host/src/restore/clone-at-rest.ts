@@ -3,7 +3,7 @@ import type { TimelineId } from '@pgfleet/contract';
 import { ownerOf } from '../timelines/owner.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import type { RestMark } from '../history/history-record.ts';
-import { copyCapturedVerifiers } from '../timelines/resting-verifiers.ts';
+import { copyCapturedVerifiers, readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { silence } from './silence.ts';
 
@@ -26,7 +26,14 @@ export async function cloneAtRest(
   for (const name of LEFT_OUT) await files.clear(name);
   const inheritedSecrets = timelines.adminSecrets(record);
   const origin = { lsn: rest.lsn, at: rest.at };
-  if (rest.hasSubscriptions || spec.initial.roles.length > 0) {
+  const verifiers = readCapturedVerifiers({
+    dataDirectory: volume.path(source),
+    path: layout.verifiers(source),
+  });
+  const areSame = spec.initial.roles.every(
+    ({ name, verifier }) => verifiers?.get(name) === verifier,
+  );
+  if (rest.hasSubscriptions || !areSame) {
     await silence(parts, order, { uid, inheritedSecrets });
     return { uid, inheritedSecrets, specApplied: true, origin };
   }

@@ -3,6 +3,7 @@ import type { Head } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { sleep } from '@pgfleet/kit';
+import type { FileLock } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import type { RestMark } from '../history/history-record.ts';
 import { toHostError } from '../host-error.ts';
@@ -22,7 +23,7 @@ interface Settled<T> {
   /** What comes before `head.lsn` stays for a copy, whatever becomes of the compute. */
   readonly running: (head: Head) => T;
   /** Nothing starts on the timeline meanwhile; so it is to be short, since a client may wait. */
-  readonly resting: (rest: RestMark, signal: AbortSignal) => Promise<T>;
+  readonly resting: (rest: RestMark, signal: AbortSignal, lock: FileLock) => Promise<T>;
 }
 
 /**
@@ -51,7 +52,7 @@ export async function whileSettled<T>(
           hasBegun = true;
           using lock = await parts.timelines.lock(timelineId, restSignal);
           const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
-          return resting(rest, restSignal);
+          return resting(rest, restSignal, lock);
         },
         { signal },
       );

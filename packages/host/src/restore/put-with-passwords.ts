@@ -1,0 +1,126 @@
+import { applySpec, readVerifiers } from '@pgfleet/compute';
+import type { AdminConnection } from '@pgfleet/compute';
+import type { RoleSpec, TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
+import type { FileLock } from '@pgfleet/kit';
+import { firstSpec } from '../timelines/first-spec.ts';
+import { noteRest, readLastWords } from '../timelines/last-words.ts';
+import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { withThrowawayRun } from './throwaway-run.ts';
+import { whileSettled } from './while-settled.ts';
+
+type Verifiers = ReadonlyMap<string, string>;
+
+/**
+ * Makes a timeline exist. Where it is to have the passwords of another one, those are read as they
+ * are now, whoever changed them and however, and given to the roles that it has as well; also when it
+ * is there already. Another one that does not exist has no passwords to give.
+ *
+ * @throws PgfleetError as `putTimeline` does.
+ */
+export async function putWithPasswords(
+  parts: CopyParts,
+  { passwordsOf, ...spec }: TimelineSpec,
+): Promise<TimelineReady['origin']> {
+  const { timelines } = parts;
+  if (passwordsOf === undefined || !timelines.isReady(passwordsOf)) return timelines.put(spec);
+  const verifiers = await presentVerifiers(parts, passwordsOf);
+  const isThere = timelines.isReady(spec.timelineId);
+  const roles = withVerifiers(spec.initial.roles, verifiers);
+  const origin = await timelines.put({ ...spec, initial: { ...spec.initial, roles } });
+  if (isThere) await changePasswords(parts, spec.timelineId, verifiers);
+  return origin;
+}
+
+function withVerifiers(roles: readonly RoleSpec[], verifiers: Verifiers): RoleSpec[] {
+  const all = new Map([
+    ...roles.map(({ name, verifier }) => [name, verifier] as const),
+    ...verifiers,
+  ]);
+  return [...all].map(([name, verifier]) => ({ name, verifier }));
+}
+
+async function presentVerifiers(parts: CopyParts, timelineId: TimelineId): Promise<Verifiers> {
+  for (;;) {
+    const captured = await whileSettled<Verifiers | undefined>(
+      parts,
+      { timelineId },
+      {
+        running: () => undefined,
+        resting: async (_rest, signal, lock) =>
+          capturedVerifiers(parts, timelineId) ??
+          runAtRest(parts, timelineId, { signal, lock, work: readVerifiers }),
+      },
+    );
+    const verifiers = captured ?? (await parts.claims.running(timelineId)?.use(readVerifiers));
+    if (verifiers) return verifiers;
+  }
+}
+
+async function changePasswords(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  verifiers: Verifiers,
+): Promise<void> {
+  const { spec } = parts.timelines.ready(timelineId);
+  const initial = { roles: withVerifiers([], verifiers), databases: [] };
+  const work = async (connection: AdminConnection) => {
+    const changed = await firstSpec(connection, { spec: { ...spec, initial } }, connection.secret);
+    await applySpec(connection, { ...changed, databases: [] });
+    return true;
+  };
+  for (;;) {
+    const isDone = await whileSettled<boolean | undefined>(
+      parts,
+      { timelineId },
+      {
+        running: () => undefined,
+        resting: async (_rest, signal, lock) =>
+          areSame(capturedVerifiers(parts, timelineId), verifiers) ||
+          runAtRest(parts, timelineId, { signal, lock, work }),
+      },
+    );
+    if (isDone ?? (await parts.claims.running(timelineId)?.use(work))) return;
+  }
+}
+
+function capturedVerifiers(
+  { timelines, layout }: CopyParts,
+  timelineId: TimelineId,
+): Verifiers | undefined {
+  const dataDirectory = timelines.dataDirectory(timelineId);
+  return readCapturedVerifiers({ dataDirectory, path: layout.verifiers(timelineId) });
+}
+
+function areSame(present: Verifiers | undefined, wanted: Verifiers): boolean {
+  return [...wanted].every(([name, verifier]) => present?.get(name) === verifier);
+}
+
+interface RestingWork<T> {
+  readonly signal: AbortSignal;
+  readonly lock: FileLock;
+  readonly work: (connection: AdminConnection) => Promise<T>;
+}
+
+async function runAtRest<T>(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  { signal, lock, work }: RestingWork<T>,
+): Promise<T> {
+  const { timelines } = parts;
+  const record = timelines.ready(timelineId);
+  const run = {
+    major: record.spec.pgMajor,
+    dataDirectory: timelines.dataDirectory(timelineId),
+    lock,
+    ...timelines.owner(record),
+    secrets: timelines.adminSecrets(record),
+    signal,
+  };
+  const { result, words } = await withThrowawayRun(parts, run, async ({ connection }) => ({
+    result: await work(connection),
+    words: await readLastWords(connection),
+  }));
+  await noteRest(parts, timelineId, words);
+  return result;
+}
