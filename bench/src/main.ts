@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { postgresPrograms, startPlatform } from '@pgfleet/testkit';
 import { branch } from './cases/branch.ts';
 import { connect } from './cases/connect.ts';
+import { disk } from './cases/disk.ts';
 import { provision } from './cases/provision.ts';
 import { restore } from './cases/restore.ts';
 import { snapshot } from './cases/snapshot.ts';
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, Bench>> = {
   branch,
   restore,
   snapshot,
+  disk,
 };
 
 const DEFAULT_MAJOR = 17;

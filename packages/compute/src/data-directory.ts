@@ -33,14 +33,6 @@ export interface LentFile {
   readonly path: string;
 }
 
-/** A regular file of a data directory, open for reading. */
-export interface LentFile {
-  readonly file: FileHandle;
-  readonly stats: Stats;
-  /** Leads to this very file while it is lent. */
-  readonly path: string;
-}
-
 export interface OwnerOption {
   /** Of what is made; the owner of the data directory when left out. */
   readonly owner?: Owner | undefined;
@@ -193,31 +185,36 @@ export class DataDirectory implements Disposable {
   /**
    * Moves a file to a path that nobody else can change, replacing what is there: 0600 and this
    * process' own. Its content is durable before it goes; the names on both sides are once their
-   * directories were synced. Whoever has the file open can still write to it.
+   * directories were synced. Whoever has the file open can still write to it. With `durable: false`
+   * all of that is left to the caller.
    */
-  async moveOut(name: string, targetPath: string): Promise<void> {
+  async moveOut(
+    name: string,
+    targetPath: string,
+    { durable = true }: { readonly durable?: boolean } = {},
+  ): Promise<void> {
     await this.withFile(name, async ({ file, stats }) => {
-      await file.sync();
+      if (durable) await file.sync();
       using place = this.#place(name);
       try {
         await rename(place.path, targetPath);
       } catch (error) {
         // A btrfs tree is a subvolume: blocks are shared across it, names are not.
         if (!hasErrorCode(error, 'EXDEV')) throw error;
-        return await this.#carryOut(name, targetPath);
+        return await this.#carryOut(name, targetPath, durable);
       }
       await assertMoved(targetPath, stats.ino);
       await give(file, currentOwner());
     });
   }
 
-  async #carryOut(name: string, targetPath: string): Promise<void> {
+  async #carryOut(name: string, targetPath: string, durable: boolean): Promise<void> {
     const incoming = `${targetPath}.incoming`;
     await rm(incoming, { force: true });
     await this.cloneOut(name, incoming);
-    await syncFile(incoming);
+    if (durable) await syncFile(incoming);
     await rename(incoming, targetPath);
-    await syncDirectory(dirname(targetPath));
+    if (durable) await syncDirectory(dirname(targetPath));
     await this.remove(name);
   }
 

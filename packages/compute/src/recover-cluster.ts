@@ -19,6 +19,8 @@ export type RecoveryTarget =
 
 export interface RecoverClusterOptions<T> extends Omit<StartInstanceOptions, 'limitGroup'> {
   readonly target: RecoveryTarget;
+  /** Postgres' timeline number that the target is on; that of the image when left out. */
+  readonly timelineNumber?: number;
   /** `cloud_admin`'s possible secrets in the cluster. */
   readonly secrets: readonly string[];
   /** Work inside the recovered cluster before anybody else gets in. */
@@ -120,10 +122,12 @@ export async function silenceSubscriptions(connection: AdminConnection): Promise
   ]);
 }
 
+type RecoveryAim = Pick<RecoverClusterOptions<unknown>, 'target' | 'timelineNumber' | 'settings'>;
+
 // A recovery fails at a prepared transaction that finds no room. How much the cluster had when it
 // wrote the WAL is known only for its image.
 function recoverySettings(
-  { target, settings }: Pick<RecoverClusterOptions<unknown>, 'target' | 'settings'>,
+  { target, timelineNumber, settings }: RecoveryAim,
   { maxPreparedTransactions }: ControlFile,
 ): PostgresSettings {
   const asked = Number(settings['max_prepared_transactions'] ?? 0);
@@ -132,7 +136,7 @@ function recoverySettings(
     ...targetSettings(target),
     log_line_prefix: LOG_LINE_PREFIX,
     recovery_target_action: 'promote',
-    recovery_target_timeline: 'current',
+    recovery_target_timeline: timelineNumber === undefined ? 'current' : String(timelineNumber),
     // All WAL is in place; Postgres insists on a command all the same.
     restore_command: 'false',
     hot_standby: 'off',

@@ -25,6 +25,8 @@ const CONNECTIONS_PER_CU = 419.65;
 const KEEP_ALL_WAL = '2147483647';
 const MAX_CONNECTIONS = 4000;
 const MIN_CONNECTIONS = 100;
+// 64 for each of 100 connections.
+const DEFAULT_PREDICATE_LOCKS = 6400;
 // What would lock pgfleet out, take the server elsewhere, or fill the host's log; and whatever is no
 // name at all, since a name ends at the first `=`.
 const RESERVED =
@@ -63,6 +65,7 @@ export function settingsFor(size: InstanceSize): PostgresSettings {
     idle_in_transaction_session_timeout: '5min',
     ...(canNoticeLostClients(size.major) ? { client_connection_check_interval: '60s' } : {}),
     ...memorySettings(size),
+    max_pred_locks_per_transaction: String(predicateLocksFor(size)),
     ...(size.major >= 18 && size.maxCu < 2 ? { io_method: 'sync' } : {}),
     ...tenantSettings(size.tenant),
     ...baseSettings,
@@ -86,6 +89,13 @@ export function maxConnectionsFor({ minCu, maxCu }: ComputeUnits): number {
   const cu = Math.min(maxCu, 8 * minCu);
   if (cu >= 9) return MAX_CONNECTIONS;
   return Math.max(MIN_CONNECTIONS, Math.floor(cu * CONNECTIONS_PER_CU));
+}
+
+// The tables of predicate locks are filled in at every start, a fifth of its time with 839
+// connections: they are as large as they are by default, whatever the number of connections.
+function predicateLocksFor(size: ComputeUnits): number {
+  const perTransaction = Math.ceil(DEFAULT_PREDICATE_LOCKS / maxConnectionsFor(size));
+  return Math.min(64, Math.max(10, perTransaction));
 }
 
 // Postgres takes `FSYNC` and `f-sync` for names as well as it takes `fsync`, and the last one given

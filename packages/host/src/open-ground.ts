@@ -7,6 +7,7 @@ import type { Volume } from '@pgfleet/volume';
 import type { HostOptions } from './host-options.ts';
 import { beginningOf } from './history/beginning.ts';
 import { Histories } from './history/histories.ts';
+import { Loans } from './history/loans.ts';
 import { WalStores } from './history/wal-stores.ts';
 import type { CopyParts } from './restore/copy-parts.ts';
 import { forgetHistory } from './restore/forget-history.ts';
@@ -58,9 +59,11 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
     makeTree: (order) => makeTree({ ...copyParts, templates, spares, uids }, order),
     forgetHistory: (timelineId) => forgetHistory(copyParts, timelineId),
   });
+  const loans = new Loans(layout.records('loans'));
   const walStores = new WalStores(volume);
   const recoveries = new Semaphore(RECOVERIES_AT_ONCE);
-  const copyParts: CopyParts = { ...common, timelines, claims, histories, walStores, recoveries };
+  const history = { histories, loans, walStores };
+  const copyParts: CopyParts = { ...common, ...history, timelines, claims, recoveries };
   return { options, ...copyParts, limitSupport: detectLimits(), templates, spares };
 }
 

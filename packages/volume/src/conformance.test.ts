@@ -160,7 +160,7 @@ for (const ground of await findGrounds()) {
         await writeFile(join(path, 'postmaster.pid'), '42');
         const whole = await describeTree(path);
         const exclude = ['pg_wal', 'postmaster.pid', 'link', 'not-there'];
-        const clone = await volume.clone('a', 'b', { exclude });
+        const { path: clone } = await volume.clone('a', 'b', { exclude });
         const kept = whole.filter((line) => !/^(pg_wal\/|postmaster\.pid|link)/.test(line));
         expect(await describeTree(clone)).toEqual(kept);
         expect(kept).toContainEqual(expect.stringMatching(/^pg_wal 40750 /));
@@ -248,7 +248,10 @@ for (const ground of await findGrounds()) {
         const lasting = await readdir(path);
         await using _churn = churnFiles(path);
         for (let index = 0; index < 5; index++) {
-          const clone = await volume.clone('a', `b${index}`, { inUse: true, owner: tenant });
+          const { path: clone } = await volume.clone('a', `b${index}`, {
+            inUse: true,
+            owner: tenant,
+          });
           expect(await readdir(clone)).toEqual(expect.arrayContaining(lasting));
         }
       });

@@ -162,7 +162,8 @@ describe.skipIf(!finding.works)(`a volume on an image${why}`, () => {
     const trims = Promise.all([volume.trim(), volume.trim()]);
     const names = Array.from({ length: 20 }, (_, index) => `b${index}`);
     for (const name of names) {
-      await writeFile(join(await volume.clone('a', name), 'file'), content);
+      const { path } = await volume.clone('a', name);
+      await writeFile(join(path, 'file'), content);
       await volume.sync(name);
     }
     await trims;

@@ -1,4 +1,4 @@
-import type { Defragmentation, DriverName, Owner } from './volume.ts';
+import type { ClonedContent, Defragmentation, DriverName, Owner } from './volume.ts';
 
 /** What a driver is asked to clone: paths on one file system, `target` not existing yet. */
 export interface CloneRequest {
@@ -31,7 +31,7 @@ export interface TreeDriver {
   readonly removesAtOnce: boolean;
   create(path: string): Promise<void>;
   /** Resolves when a rename of `target` that survives a power loss implies that all of it does. */
-  clone(request: CloneRequest): Promise<void>;
+  clone(request: CloneRequest): Promise<ClonedContent | undefined>;
   remove(path: string): Promise<void>;
   sync(path: string, signal: AbortSignal): Promise<void>;
   /** Left out by drivers whose clones cost the same however scattered a tree is. */

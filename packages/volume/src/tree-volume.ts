@@ -13,6 +13,8 @@ import { assertTreeName, isTreeName } from './tree-name.ts';
 import type { TreeWorkers } from './trees/tree-workers.ts';
 import { Turns } from './turns.ts';
 import type {
+  Clone,
+  ClonedContent,
   CloneOptions,
   CreateOptions,
   Defragmentation,
@@ -107,20 +109,23 @@ export class TreeVolume implements Volume {
     });
   }
 
-  async clone(from: string, to: string, options: CloneOptions = {}): Promise<string> {
+  async clone(from: string, to: string, options: CloneOptions = {}): Promise<Clone> {
     const source = this.path(from);
     const { owner, inUse = false, exclude = [] } = options;
     const deep = exclude.find((name) => !isEntryName(name));
     if (deep !== undefined) throw new TypeError(`${deep} is not an entry at the top of a tree`);
-    return this.#build({
+    let content: ClonedContent | undefined;
+    const path = await this.#build({
       tree: to,
       doing: `clone the tree ${from} as ${to}`,
       signal: options.signal,
       work: async (target, signal) => {
         await this.#assertPresent(from);
-        await this.#parts.driver.clone({ source, target, owner, inUse, exclude, signal });
+        const request = { source, target, owner, inUse, exclude, signal };
+        content = await this.#parts.driver.clone(request);
       },
     });
+    return { path, content };
   }
 
   async rename(from: string, to: string): Promise<void> {

@@ -46,6 +46,19 @@ export interface TreeUsage {
   readonly allocatedBytes: number;
 }
 
+/** Regular files that a clone consists of. */
+export interface ClonedContent {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** A tree that was cloned. */
+export interface Clone {
+  readonly path: string;
+  /** Left out where the clone did not have to look at its files. */
+  readonly content: ClonedContent | undefined;
+}
+
 /** What a defragmentation found and did. */
 export interface Defragmentation {
   /** Extents of the tree's larger files beforehand: what a clone's time grows with. */
@@ -101,7 +114,7 @@ export interface Volume extends AsyncDisposable {
   create(tree: string, options?: CreateOptions): Promise<string>;
 
   /**
-   * Makes `to` a clone of `from` and returns its path. Unless the volume is `atomicWhileRunning` or
+   * Makes `to` a clone of `from`. Unless the volume is `atomicWhileRunning` or
    * the clone is said to be of a tree `inUse`, nobody may write to `from` meanwhile. Modes, symbolic
    * links and contents are kept; times, hard links between files, sockets and pipes are not.
    *
@@ -113,7 +126,7 @@ export interface Volume extends AsyncDisposable {
    * @throws VolumeError `tree_missing`, `tree_exists`, `no_space`; TypeError when `exclude` names
    * more than an entry at the top; the signal's reason.
    */
-  clone(from: string, to: string, options?: CloneOptions): Promise<string>;
+  clone(from: string, to: string, options?: CloneOptions): Promise<Clone>;
 
   /** @throws VolumeError `tree_missing`, `tree_exists`. */
   rename(from: string, to: string): Promise<void>;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { crc32c } from '@pgfleet/compute';
 import type { DataDirectory } from '@pgfleet/compute';
-import { segmentAt, WAL_SEGMENT_BYTES } from './wal-segment.ts';
+import { compareSegments, parseSegmentName, segmentAt, WAL_SEGMENT_BYTES } from './wal-segment.ts';
 
 /*
  * Finds the first record of a stretch of WAL that is not whole, as Postgres does when it replays
@@ -25,7 +25,6 @@ export interface WalStretch {
   /** Where a record begins. */
   readonly from: bigint;
   readonly to: bigint;
-  readonly timelineNumber: number;
 }
 
 /**
@@ -34,9 +33,9 @@ export interface WalStretch {
  */
 export async function findBrokenRecord(
   files: DataDirectory,
-  { from, to, timelineNumber }: WalStretch,
+  { from, to }: WalStretch,
 ): Promise<bigint | undefined> {
-  const wal = new WalBytes(files, timelineNumber);
+  const wal = new WalBytes(files, await newestSegments(files));
   for (let at = wal.skipHeader(from); at < to; ) {
     if (wal.isNewSegment(at)) await setImmediate();
     const record = wal.record(at);
@@ -47,22 +46,28 @@ export async function findBrokenRecord(
   return undefined;
 }
 
+/** By place: a later timeline number's segment has what there is of the one before. */
+async function newestSegments(files: DataDirectory): Promise<ReadonlyMap<bigint, string>> {
+  const segments = (await files.list('pg_wal')).flatMap((name) => parseSegmentName(name) ?? []);
+  return new Map(segments.sort(compareSegments).map(({ start, name }) => [start, name]));
+}
+
 type Record = { readonly next: bigint } | 'broken' | 'missing';
 
 /** The bytes of WAL without what frames them, one segment at a time in memory. */
 class WalBytes {
   readonly #files: DataDirectory;
-  readonly #timelineNumber: number;
-  #name = '';
+  readonly #names: ReadonlyMap<bigint, string>;
+  #start = -1n;
   #bytes: Buffer = Buffer.alloc(0);
 
-  constructor(files: DataDirectory, timelineNumber: number) {
+  constructor(files: DataDirectory, names: ReadonlyMap<bigint, string>) {
     this.#files = files;
-    this.#timelineNumber = timelineNumber;
+    this.#names = names;
   }
 
   isNewSegment(at: bigint): boolean {
-    return segmentAt(this.#timelineNumber, at).name !== this.#name;
+    return segmentAt(1, at).start !== this.#start;
   }
 
   /** The place of the first byte behind the header of a page, if `at` is where that begins. */
@@ -115,18 +120,18 @@ class WalBytes {
   }
 
   #page(start: bigint): Buffer | undefined {
-    const { name, start: segmentStart } = segmentAt(this.#timelineNumber, start);
-    if (name !== this.#name) {
-      this.#bytes = this.#segment(name);
-      this.#name = name;
+    const segment = segmentAt(1, start);
+    if (segment.start !== this.#start) {
+      this.#bytes = this.#segment(this.#names.get(segment.start));
+      this.#start = segment.start;
     }
-    const offset = Number(start - segmentStart);
+    const offset = Number(start - segment.start);
     const page = this.#bytes.subarray(offset, offset + PAGE_BYTES);
     return page.length === PAGE_BYTES ? page : undefined;
   }
 
-  #segment(name: string): Buffer {
-    const isThere = this.#files.stat(`pg_wal/${name}`)?.isFile === true;
-    return isThere ? this.#files.read(`pg_wal/${name}`, WAL_SEGMENT_BYTES) : Buffer.alloc(0);
+  #segment(name: string | undefined): Buffer {
+    if (name === undefined || !this.#files.stat(`pg_wal/${name}`)?.isFile) return Buffer.alloc(0);
+    return this.#files.read(`pg_wal/${name}`, WAL_SEGMENT_BYTES);
   }
 }

@@ -2,7 +2,7 @@ import type { LostWindow } from '@pgfleet/contract';
 
 /** A frozen image of a timeline that recoveries begin at. LSNs are as `pg_lsn` writes them. */
 export interface PointRecord {
-  /** Its tree on the volume: its own, or the template's for the very beginning. */
+  /** Its tree on the volume: its own, the template's for the very beginning, or a borrowed one. */
   readonly tree: string;
   readonly kind: 'rest' | 'running';
   /** Where replay begins. */
@@ -34,8 +34,17 @@ export interface RestMark {
   readonly hasSubscriptions: boolean;
 }
 
+/** Where the history of a copy begins. */
+export interface Birth {
+  /** Of the checkpoint that it began with. */
+  readonly lsn: string;
+  readonly at: string;
+}
+
 /** What a host knows of the past of one timeline. */
 export interface HistoryRecord {
+  /** Of a copy; its oldest point may be its source's, and lie before. */
+  readonly born?: Birth;
   /** From the oldest to the newest. */
   readonly points: readonly PointRecord[];
   readonly rest: RestMark | null;

@@ -111,11 +111,12 @@ test('a running instance is worth a point after much WAL, or after some when it 
 });
 
 test('a timeline at rest is worth a point when something was written, or when it has none', () => {
-  const rest = { isLost: false, driverCopies: false, dataBytes: 1024 * MIB };
+  const rest = { isLost: false, isBorrowed: false, driverCopies: false, dataBytes: 1024 * MIB };
   expect(isRestPointDue({ ...rest, walBytesSinceLast: null })).toBe(true);
   expect(isRestPointDue({ ...rest, walBytesSinceLast: 8 * MIB - 1 })).toBe(false);
   expect(isRestPointDue({ ...rest, walBytesSinceLast: 8 * MIB })).toBe(true);
   expect(isRestPointDue({ ...rest, driverCopies: true, walBytesSinceLast: 8 * MIB })).toBe(false);
+  expect(isRestPointDue({ ...rest, isBorrowed: true, walBytesSinceLast: 0 })).toBe(true);
 });
 
 /** A tenant's life: writes, pauses, suspends; points and WAL come and go by the policy. */
@@ -158,6 +159,7 @@ class Life {
     const last = this.points.at(-1);
     const state = {
       isLost: false,
+      isBorrowed: false,
       walBytesSinceLast: last ? this.lsn - Number(parseLsn(last.consistentLsn)) : null,
       msSinceLast: this.ms - this.#lastMs,
       quietMs: this.#quietMs,

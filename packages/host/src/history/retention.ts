@@ -107,11 +107,15 @@ export function isPointDue(state: RunningState): boolean {
   return state.walBytesSinceLast >= scaled(due, state);
 }
 
+export interface RestingState
+  extends Pick<RunningState, 'isLost' | 'walBytesSinceLast' | 'driverCopies' | 'dataBytes'> {
+  /** Whether its last point is another timeline's, and has been for long. */
+  readonly isBorrowed: boolean;
+}
+
 /** Says whether a timeline that came to rest is worth a point of its own. */
-export function isRestPointDue(
-  state: Pick<RunningState, 'isLost' | 'walBytesSinceLast' | 'driverCopies' | 'dataBytes'>,
-): boolean {
-  if (state.walBytesSinceLast === null || state.isLost) return true;
+export function isRestPointDue(state: RestingState): boolean {
+  if (state.walBytesSinceLast === null || state.isLost || state.isBorrowed) return true;
   return state.walBytesSinceLast >= scaled(WORTHWHILE_BYTES, state);
 }
 

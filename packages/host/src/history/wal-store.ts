@@ -1,4 +1,5 @@
-import { lstat, open, readdir, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, lstat, open, readdir, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DataDirectory, Owner } from '@pgfleet/compute';
@@ -24,6 +25,8 @@ export interface CollectOptions {
    * redo LSN of the last checkpoint and the restart LSN of every replication slot.
    */
   readonly before: bigint;
+  /** Left to the caller, who syncs both trees, when false. */
+  readonly durable?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -38,6 +41,8 @@ export interface PlaceOptions {
   readonly owner?: Owner | undefined;
   readonly signal?: AbortSignal;
 }
+
+const SHARE = constants.COPYFILE_FICLONE;
 
 /** The tree that keeps the WAL of a timeline. */
 export function walTree(timelineId: TimelineId): string {
@@ -85,7 +90,7 @@ export class WalStore {
    * Moves complete segments out of `pg_wal`, oldest first, and says how many. Everything else there, `.history`
    * files as well, stays. Durable when it resolves; may be repeated after any failure.
    */
-  collect({ dataDirectory, before, signal }: CollectOptions): Promise<number> {
+  collect({ dataDirectory, before, durable = true, signal }: CollectOptions): Promise<number> {
     return this.#queue.run(this.#tree, async () => {
       const due = (await listSegments(dataDirectory))
         .sort(compareSegments)
@@ -94,10 +99,30 @@ export class WalStore {
       await this.#ensureTree();
       for (const segment of due.sort(compareSegments)) {
         signal?.throwIfAborted();
-        await this.#take(dataDirectory, segment);
+        await this.#take(dataDirectory, segment, { durable });
       }
+      if (!durable) return due.length;
       await syncDirectory(this.#directory);
       await dataDirectory.sync('pg_wal');
+      return due.length;
+    });
+  }
+
+  /**
+   * Shares what is kept from a place on with the store of a copy, and says how many segments that
+   * are. Not durable by itself.
+   */
+  share(heir: WalStore, { from }: { readonly from: bigint }): Promise<number> {
+    return heir.#queue.run(heir.#tree, async () => {
+      const due = this.segments().filter(
+        ({ end, name }) => end > from && !heir.#segments.has(name),
+      );
+      if (due.length > 0) await heir.#ensureTree();
+      for (const segment of due) {
+        const target = join(heir.#directory, segment.name);
+        await copyFile(join(this.#directory, segment.name), target, SHARE);
+        heir.#segments.set(segment.name, segment);
+      }
       return due.length;
     });
   }
@@ -163,11 +188,15 @@ export class WalStore {
     this.#exists = true;
   }
 
-  async #take(dataDirectory: DataDirectory, segment: StoredSegment): Promise<void> {
+  async #take(
+    dataDirectory: DataDirectory,
+    segment: StoredSegment,
+    options: { readonly durable: boolean },
+  ): Promise<void> {
     const { name } = segment;
     // A crash came between the two halves of a move; what is kept is never replaced.
     if (this.#segments.has(name)) return dataDirectory.remove(`pg_wal/${name}`);
-    await dataDirectory.moveOut(`pg_wal/${name}`, join(this.#directory, name));
+    await dataDirectory.moveOut(`pg_wal/${name}`, join(this.#directory, name), options);
     this.#segments.set(name, segment);
   }
 

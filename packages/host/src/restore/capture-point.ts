@@ -1,14 +1,13 @@
 import { beginBackup, endBackup, markHead, readControlFile } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
-import { randomText } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import { withPoint } from '../history/lost-window.ts';
 import type { PointRecord, RestMark } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
 import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { newPointTree } from './point-tree.ts';
 
-const SUFFIX_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 const BACKUP_TIMEOUT_MS = 600_000;
 
 /** What a point of history is without: its WAL is kept elsewhere, the rest is of no use to a copy. */
@@ -34,7 +33,7 @@ export async function captureRestingPoint(
   }: { readonly timelineId: TimelineId; readonly rest: Pick<RestMark, 'lsn' | 'at'> },
   signal: AbortSignal,
 ): Promise<void> {
-  const tree = newTreeName(timelineId);
+  const tree = newPointTree(timelineId);
   const { lsn, at } = rest;
   await capture(parts, { timelineId, tree }, async () => {
     await parts.volume.clone(timelineId, tree, { exclude: LEFT_OUT, signal });
@@ -45,7 +44,7 @@ export async function captureRestingPoint(
 
 /**
  * Freezes a timeline that is about to run without any point to go back to, whose lock the caller
- * holds: a copy before its first start, or one whose past had all expired while it slept.
+ * holds: its past, or what it had of its source's, had all expired while it slept.
  */
 export async function captureBeginning(
   parts: PointParts,
@@ -71,7 +70,7 @@ export async function captureRunningPoint(
 ): Promise<void> {
   const { timelineId } = run;
   const { pgMajor } = parts.timelines.ready(timelineId).spec;
-  const tree = newTreeName(timelineId);
+  const tree = newPointTree(timelineId);
   await requireRoom(parts.volume);
   await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
   await capture(parts, { timelineId, tree }, async () => {
@@ -114,14 +113,4 @@ function capture(
       throw error;
     }
   });
-}
-
-// The name says whose it is, so that a clone which a crash left without a record is found.
-function newTreeName(timelineId: TimelineId): string {
-  return `${pointTreePrefix(timelineId)}${randomText(8, SUFFIX_ALPHABET)}`;
-}
-
-/** How the names of all trees of a timeline's points begin. */
-export function pointTreePrefix(timelineId: TimelineId): string {
-  return `pt-${timelineId.replace(/^tl-/, '')}-`;
 }

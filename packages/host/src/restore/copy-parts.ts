@@ -2,6 +2,7 @@ import type { Sandbox } from '@pgfleet/compute';
 import type { Logger } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import type { Histories } from '../history/histories.ts';
+import type { Loans } from '../history/loans.ts';
 import type { WalStores } from '../history/wal-stores.ts';
 import type { Semaphore } from '../storage/semaphore.ts';
 import type { HostLayout } from '../storage/host-layout.ts';
@@ -18,6 +19,7 @@ export interface CopyParts {
   readonly timelines: Timelines;
   readonly claims: TimelineClaims;
   readonly histories: Histories;
+  readonly loans: Loans;
   readonly walStores: WalStores;
   /** Recoveries that may be under way at once: each takes a processor and its memory. */
   readonly recoveries: Semaphore;

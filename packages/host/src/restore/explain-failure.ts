@@ -20,7 +20,7 @@ const MAX_REASON_CHARACTERS = 1000;
  */
 export async function explainFailure(
   { volume }: Pick<CopyParts, 'volume'>,
-  { base, dataDirectory, timelineNumber, endLsn, damage }: PreparedRecovery,
+  { base, dataDirectory, endLsn, damage }: PreparedRecovery,
   error: unknown,
 ): Promise<unknown> {
   if (error instanceof PgfleetError) return error;
@@ -30,7 +30,7 @@ export async function explainFailure(
   if (!(error instanceof ComputeError) || error.code !== 'recovery_failed') return error;
   const reason = String((error.cause as Error | undefined)?.message).slice(-MAX_REASON_CHARACTERS);
   using files = DataDirectory.open(dataDirectory);
-  const stretch = { from: parseLsn(base.redoLsn), to: damage?.fromLsn ?? endLsn, timelineNumber };
+  const stretch = { from: parseLsn(base.redoLsn), to: damage?.fromLsn ?? endLsn };
   const broken = await findBrokenRecord(files, stretch);
   if (broken !== undefined) return new HistoryDamaged(broken, broken + 1n, reason);
   return damage ?? new DamagedPoint(base, reason);

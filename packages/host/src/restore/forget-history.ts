@@ -1,17 +1,18 @@
 import type { TimelineId } from '@pgfleet/contract';
 import { walTree } from '../history/wal-store.ts';
-import { pointTreePrefix } from './capture-point.ts';
+import { dropPoints } from './drop-points.ts';
+import type { DropParts } from './drop-points.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { pointTreePrefix } from './point-tree.ts';
 
 /** Removes all that is kept of a timeline's past, as soon as no copy is being made from it. */
 export async function forgetHistory(
-  { volume, histories, walStores }: Pick<CopyParts, 'volume' | 'histories' | 'walStores'>,
+  parts: DropParts & Pick<CopyParts, 'walStores'>,
   timelineId: TimelineId,
 ): Promise<void> {
+  const { volume, histories, walStores } = parts;
   await histories.removing(timelineId, async () => {
-    for (const tree of await pointTrees({ volume, histories }, timelineId)) {
-      await volume.remove(tree);
-    }
+    await dropPoints(parts, timelineId, await pointTrees(parts, timelineId));
     await volume.remove(walTree(timelineId));
     walStores.forget(timelineId);
     await histories.forget(timelineId);
@@ -23,10 +24,10 @@ async function pointTrees(
   { volume, histories }: Pick<CopyParts, 'volume' | 'histories'>,
   timelineId: TimelineId,
 ): Promise<readonly string[]> {
-  const trees = await histories.get(timelineId).then(
-    ({ points }) => points.map(({ tree }) => tree),
-    () => volume.list(),
-  );
-  const prefix = pointTreePrefix(timelineId);
-  return trees.filter((tree) => tree.startsWith(prefix));
+  try {
+    return (await histories.get(timelineId)).points.map(({ tree }) => tree);
+  } catch {
+    const prefix = pointTreePrefix(timelineId);
+    return (await volume.list()).filter((tree) => tree.startsWith(prefix));
+  }
 }

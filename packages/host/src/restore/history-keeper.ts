@@ -7,8 +7,10 @@ import { isPointDue, isRestPointDue, planRetention } from '../history/retention.
 import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
 import { needsPoint, withoutPoints } from '../history/lost-window.ts';
 import { Semaphore } from '../storage/semaphore.ts';
-import { captureRestingPoint, captureRunningPoint, pointTreePrefix } from './capture-point.ts';
+import { captureRestingPoint, captureRunningPoint } from './capture-point.ts';
+import { countFrom, giveBackUnused, isLongBorrowed } from './borrowed.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { dropPoints } from './drop-points.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
 
 const AT_ONCE = 4;
@@ -72,7 +74,10 @@ export class HistoryKeeper {
     const ids = [...this.#parts.timelines.values()].map(({ spec }) => spec.timelineId);
     for (const timelineId of ids) {
       if (this.#closing.signal.aborted) return;
-      await this.#once(timelineId, () => this.#letGo(timelineId));
+      await this.#once(timelineId, async () => {
+        await this.#settleLoan(timelineId);
+        await this.#letGo(timelineId);
+      });
     }
   }
 
@@ -115,7 +120,7 @@ export class HistoryKeeper {
     const last = history.points.at(-1);
     const isDue = isPointDue({
       isLost: needsPoint(history),
-      walBytesSinceLast: last ? Number(sight.newestLsn - parseLsn(last.endLsn)) : null,
+      walBytesSinceLast: last ? Number(sight.newestLsn - countFrom(history, last.endLsn)) : null,
       quietMs: Date.now() - sight.changedMs,
       msSinceLast: last ? Date.now() - Date.parse(last.at) : Number.POSITIVE_INFINITY,
       driverCopies: !volume.copyOnWrite,
@@ -150,6 +155,14 @@ export class HistoryKeeper {
     return { newestLsn: parseSegmentName(newest)!.start, changedMs, hasFinished };
   }
 
+  async #settleLoan(timelineId: TimelineId): Promise<void> {
+    const { histories, claims } = this.#parts;
+    if (claims.isClaimed(timelineId)) return;
+    await giveBackUnused(this.#parts, timelineId);
+    if (!isLongBorrowed(await histories.get(timelineId), timelineId)) return;
+    await this.#freezeAtRest(timelineId);
+  }
+
   // Postgres itself needs what comes after its last checkpoint, and what its slots wait for.
   async #collect(
     timelineId: TimelineId,
@@ -175,7 +188,10 @@ export class HistoryKeeper {
       const last = history.points.at(-1);
       const isDue = isRestPointDue({
         isLost: needsPoint(history),
-        walBytesSinceLast: last ? Number(parseLsn(rest.lsn) - parseLsn(last.consistentLsn)) : null,
+        isBorrowed: isLongBorrowed(history, timelineId),
+        walBytesSinceLast: last
+          ? Number(parseLsn(rest.lsn) - countFrom(history, last.consistentLsn))
+          : null,
         driverCopies: !volume.copyOnWrite,
         dataBytes: history.logicalBytes ?? 0,
       });
@@ -203,8 +219,7 @@ export class HistoryKeeper {
     if (drop.length > 0) {
       const dropped = new Set(drop.map(({ tree }) => tree));
       await histories.update(timelineId, (present) => withoutPoints(present, dropped));
-      const prefix = pointTreePrefix(timelineId);
-      for (const tree of dropped) if (tree.startsWith(prefix)) await volume.remove(tree);
+      await dropPoints(this.#parts, timelineId, dropped);
     }
     if (walBefore === null) return;
     const store = await walStores.of(timelineId);

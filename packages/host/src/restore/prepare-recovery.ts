@@ -4,13 +4,16 @@ import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { hasErrorCode } from '@pgfleet/kit';
 import { VolumeError } from '@pgfleet/volume';
+import type { Volume } from '@pgfleet/volume';
 import { HistoryDamaged } from '../history/history-damaged.ts';
-import type { PointRecord } from '../history/history-record.ts';
+import type { PointContent, PointRecord } from '../history/history-record.ts';
 import { lossAt, lossError } from '../history/lost-window.ts';
 import { parseLsn } from '../history/wal-segment.ts';
+import { allDone } from '../storage/all-done.ts';
 import type { TreeOrder } from '../timelines/made-tree.ts';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { inheritIfWanted } from './inherit-point.ts';
 import { DamagedPoint } from './damaged-point.ts';
 
 // A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
@@ -27,7 +30,7 @@ export interface RecoverySource {
 export interface PreparedRecovery {
   readonly base: PointRecord;
   readonly dataDirectory: string;
-  /** Postgres' timeline number of the source. */
+  /** Postgres' timeline number that the source is on. */
   readonly timelineNumber: number;
   /** Up to here there should be WAL. */
   readonly endLsn: bigint;
@@ -53,7 +56,9 @@ export function prepareRecovery(
     const base = await histories.nearest(source.timelineId, { ...source, from: order.from });
     if (!base) throw await unavailable(parts, source);
     try {
-      const dataDirectory = await clonePoint(parts, { ...source, base }, order);
+      const cloning = clonePoint(parts, { ...source, base }, order);
+      await allDone([cloning, inheritIfWanted(parts, order, base)]);
+      const dataDirectory = await cloning;
       return await placeWal(parts, { ...source, base, dataDirectory }, order);
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -82,13 +87,18 @@ async function clonePoint(
   const { uid } = timelines.ready(timelineId);
   const copy = spec.timelineId;
   const options = { ...ownerOf(uid), ...(signal && { signal }) };
-  const dataDirectory = await volume.clone(base.tree, copy, options);
-  if (!base.content) return dataDirectory;
-  const { files, apparentBytes } = await volume.treeUsage(copy);
-  if (files === base.content.files && apparentBytes === base.content.bytes) return dataDirectory;
-  const found = `${files} files with ${apparentBytes} bytes`;
+  const { path, content } = await volume.clone(base.tree, copy, options);
+  if (!base.content) return path;
+  const { files, bytes } = content ?? (await measured(volume, copy));
+  if (files === base.content.files && bytes === base.content.bytes) return path;
+  const found = `${files} files with ${bytes} bytes`;
   const expected = `${base.content.files} with ${base.content.bytes}`;
   throw new DamagedPoint(base, `${base.tree} has ${found} instead of ${expected}`);
+}
+
+async function measured(volume: Volume, tree: string): Promise<PointContent> {
+  const { files, apparentBytes } = await volume.treeUsage(tree);
+  return { files, bytes: apparentBytes };
 }
 
 async function placeWal(
@@ -97,7 +107,7 @@ async function placeWal(
   { signal }: TreeOrder,
 ): Promise<PreparedRecovery> {
   using files = DataDirectory.open(dataDirectory);
-  const { timelineNumber } = readControlFile(dataDirectory);
+  const { timelineNumber } = readControlFile(timelines.dataDirectory(timelineId));
   await files.clear('pg_wal');
   await files.clear('pg_wal/archive_status');
   if (base.backupLabel !== null) await files.write('backup_label', base.backupLabel);

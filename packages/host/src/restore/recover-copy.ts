@@ -1,13 +1,16 @@
-import { applySpec, recoverCluster } from '@pgfleet/compute';
+import { applySpec, DataDirectory, readControlFile, recoverCluster } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { HistoryDamaged } from '../history/history-damaged.ts';
 import { withLoss } from '../history/lost-window.ts';
+import { allDone } from '../storage/all-done.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { noteBirth, renounce } from './inherit-point.ts';
+import { syncTrees } from './sync-trees.ts';
 import { DamagedPoint } from './damaged-point.ts';
 import { dropOldWal } from './drop-old-wal.ts';
 import { explainFailure } from './explain-failure.ts';
@@ -57,6 +60,7 @@ async function recoverFromAny(
       parts.log.error(fields, 'a point of history is damaged');
       first ??= error;
       damaged.add(error.tree);
+      await renounce(parts, order.spec.timelineId, error.tree);
       await parts.volume.remove(order.spec.timelineId);
     }
   }
@@ -78,7 +82,7 @@ async function recover(
   { source: { timelineId, target }, prepared }: Recovery,
   order: TreeOrder,
 ): Promise<MadeTree> {
-  const { volume, timelines, builds, sandbox } = parts;
+  const { timelines, builds, sandbox } = parts;
   const { spec, lock, signal } = order;
   const record = timelines.ready(timelineId);
   const inheritedSecrets = timelines.pastAdminSecrets(record);
@@ -92,6 +96,7 @@ async function recover(
       sandbox,
       lock,
       target,
+      timelineNumber: prepared.timelineNumber,
       secrets: inheritedSecrets,
       prepare: async (connection) => {
         await applySpec(connection, await firstSpec(connection, { spec }, order.ownSecret));
@@ -102,9 +107,13 @@ async function recover(
   ).catch(async (error: unknown) => {
     throw await explainFailure(parts, prepared, error);
   });
+  if (order.keepsHistory) await keepWal(parts, spec.timelineId);
   await dropOldWal(dataDirectory);
-  await noteRest(parts, spec.timelineId, recovered.prepared);
-  await volume.sync(spec.timelineId, signal ? { signal } : {});
+  await allDone([
+    noteRest(parts, spec.timelineId, recovered.prepared),
+    noteBirth(parts, order),
+    syncTrees(parts, order),
+  ]);
   const at = target.kind === 'time' ? target.at : recovered.lastCommitAt;
   return {
     uid: record.uid,
@@ -112,6 +121,15 @@ async function recover(
     specApplied: true,
     origin: { lsn: recovered.lsn, at: at ?? base.at },
   };
+}
+
+/** Keeps the WAL that leads from the point to the copy: what the copy's history begins with. */
+async function keepWal({ timelines, walStores }: CopyParts, timelineId: TimelineId): Promise<void> {
+  const dataDirectory = timelines.dataDirectory(timelineId);
+  const { redoLsn } = readControlFile(dataDirectory);
+  const store = await walStores.of(timelineId);
+  using files = DataDirectory.open(dataDirectory);
+  await store.collect({ dataDirectory: files, before: redoLsn, durable: false });
 }
 
 // A source that is being deleted misses all kinds of files, and has no history any more.

@@ -131,6 +131,36 @@ test('a branch can go back to its own past', async () => {
   expect(await notes(await branchOf(child, time))).toBe('of the parent,one');
 });
 
+test('branches go back to their own past when their parent is gone', async () => {
+  const parent = await startTenant(host);
+  await write(parent, 'one');
+  const awake = await branchOf(parent, head);
+  await write(awake, 'awake');
+  await host.suspend(parent.endpointId);
+  const asleep = await branchOf(parent, head);
+  await write(asleep, 'asleep');
+  const grandchild = await branchOf(awake, head);
+  const moments = await Promise.all([awake, asleep, grandchild].map(now));
+  for (const branch of [awake, asleep, grandchild]) await write(branch, 'too late');
+  await host.deleteEndpoint(parent.endpointId);
+  await host.deleteTimeline(parent.timeline.timelineId);
+  const past = [];
+  for (const [index, branch] of [awake, asleep, grandchild].entries()) {
+    past.push(await notes(await branchOf(branch, moments[index]!)));
+  }
+  expect(past).toEqual(['one,awake', 'one,asleep', 'one,awake']);
+});
+
+test('a branch cannot be had as of a time before it was made', async () => {
+  const parent = await startTenant(host);
+  await write(parent, 'one');
+  const before = await now(parent);
+  const child = await branchOf(parent, head);
+  await expect(host.resolvePoint(child.timeline.timelineId, before)).rejects.toMatchObject({
+    code: 'point_not_available',
+  });
+});
+
 test('the head is what was committed when it was asked for, also if it is used later', async () => {
   const parent = await startTenant(host);
   await write(parent, 'one');

@@ -1,9 +1,10 @@
 import type { TimelineId } from '@pgfleet/contract';
 import { walTree } from '../history/wal-store.ts';
-import { pointTreePrefix } from './capture-point.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { removePoint } from './drop-points.ts';
+import { isPointTree, pointTreePrefix } from './point-tree.ts';
 
-type SweepParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'log'>;
+type SweepParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'loans' | 'log'>;
 
 /**
  * Removes trees of points and WAL that belong to no timeline, or that a crash left unrecorded. A
@@ -16,9 +17,9 @@ export async function sweepHistory(parts: SweepParts): Promise<void> {
   const owners = new Map(known.map((timelineId) => [pointTreePrefix(timelineId), timelineId]));
   for (const tree of await volume.list()) {
     if (tree.startsWith('wal-') && !walTrees.has(tree)) await volume.remove(tree);
-    if (!tree.startsWith('pt-')) continue;
+    if (!isPointTree(tree)) continue;
     const owner = owners.get(prefixOf(tree));
-    if (!owner || !(await mayBePoint(parts, owner, tree))) await volume.remove(tree);
+    if (!owner || !(await mayBePoint(parts, owner, tree))) await removePoint(parts, tree);
   }
 }
 

@@ -53,8 +53,10 @@ const START_TIMEOUT_MS = 600_000;
 const STATEMENT_TIMEOUT_MS = 600_000;
 // One segment of WAL, and a little more.
 const NEEDED_BYTES = 20 * 1024 * 1024;
-// Enough for recovery and administrative work, little enough for many at a time.
-const SIZE = { minCu: 0.25, maxCu: 1 };
+// Enough for recovery and administrative work, little enough for many at a time: what is sized by the
+// number of connections is most of what a start takes. Prepared transactions need their locks again.
+const SIZE = { minCu: 0.25, maxCu: 0.5 };
+const CONNECTIONS = '20';
 
 /**
  * Runs Postgres on a timeline at rest for pgfleet's own work: no client finds its socket, no
@@ -140,6 +142,8 @@ function throwawaySettings(major: number, dataDirectory: string): PostgresSettin
     major,
     ...SIZE,
     override: {
+      max_connections: CONNECTIONS,
+      max_pred_locks_per_transaction: '10',
       max_prepared_transactions: String(maxPreparedTransactions),
       max_logical_replication_workers: '0',
       autovacuum: 'off',

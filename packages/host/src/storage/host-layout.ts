@@ -52,7 +52,7 @@ export class HostLayout {
   }
 
   records(
-    kind: 'timelines' | 'endpoints' | 'computes' | 'usage' | 'templates' | 'history',
+    kind: 'timelines' | 'endpoints' | 'computes' | 'usage' | 'templates' | 'history' | 'loans',
   ): string {
     return join(this.hostDir, kind);
   }

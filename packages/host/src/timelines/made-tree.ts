@@ -19,6 +19,8 @@ export interface TreeOrder {
   readonly ownSecret: string;
   /** The user of the project, if it has one already. */
   readonly projectUid: number | undefined;
+  /** Whether anybody may want to go back in it. */
+  readonly keepsHistory: boolean;
   /** The held lock of the new timeline. */
   readonly lock: FileLock;
   /** The one point of history that a recovery is to begin at, instead of the best. */

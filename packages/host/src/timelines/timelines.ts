@@ -234,7 +234,7 @@ export class Timelines {
     spec: TimelineSpec,
     { ephemeral = false, from, signal }: PutOptions,
   ): Promise<TimelineReady['origin']> {
-    const { volume, builds, secrets, makeTree } = this.#options;
+    const { volume, builds, secrets, makeTree, forgetHistory } = this.#options;
     const { timelineId, projectId } = spec;
     const start = performance.now();
     await builds.view(spec.pgMajor);
@@ -246,9 +246,13 @@ export class Timelines {
     const draft = { spec, sealedSecret, uid: null, specApplied: false, ...marks } as const;
     try {
       await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
+      // What an earlier attempt left.
+      await forgetHistory(timelineId);
       await volume.remove(timelineId);
       const projectUid = this.#projectUids.get(projectId);
-      const made = await makeTree({ spec, ownSecret, projectUid, lock, from, signal });
+      const keepsHistory = !ephemeral;
+      const order = { spec, ownSecret, projectUid, keepsHistory, lock, from, signal };
+      const made = await makeTree(order);
       if (made.uid !== null) this.#projectUids.set(projectId, made.uid);
       await this.#noteMade({ ...draft, state: 'ready' }, made);
       this.#options.log.info(

@@ -7,7 +7,7 @@ import type { TreeWorkers } from '../trees/tree-workers.ts';
 export async function cloneBySnapshot(
   { source, target, owner, exclude, signal }: CloneRequest,
   workers: TreeWorkers,
-): Promise<void> {
+): Promise<undefined> {
   const current = await stat(source);
   await runCommand('btrfs', ['subvolume', 'snapshot', source, target], { signal });
   if (exclude.length > 0) {

@@ -1,4 +1,5 @@
 import { syncTree } from '../trees/sync-tree.ts';
+import type { ClonedContent } from '../volume.ts';
 import type { CloneRequest } from '../tree-driver.ts';
 import type { TreeWorkers } from '../trees/tree-workers.ts';
 
@@ -9,10 +10,11 @@ import type { TreeWorkers } from '../trees/tree-workers.ts';
 export async function cloneByCopy(
   { source, target, owner, inUse, exclude, signal }: CloneRequest,
   workers: TreeWorkers,
-): Promise<void> {
-  await workers.run(
+): Promise<ClonedContent> {
+  const cloned = await workers.run(
     { kind: 'clone', by: 'copy', source, target, inUse, exclude, ...(owner && { owner }) },
     signal,
   );
   await syncTree(target, workers, signal);
+  return cloned;
 }

@@ -27,15 +27,20 @@ const usualFileMode = 0o600;
  */
 
 /**
- * Clones a tree file by file, also while somebody who is not trusted writes the source.
+ * Clones a tree file by file, also while somebody who is not trusted writes the source; or one of
+ * some parts of it, while others clone the others: each makes all directories and its share of the
+ * files. Returns what it cloned.
  *
  * Regular files, directories and symbolic links are cloned, all else is left out. So is a file that
  * has other names and another owner than the tree: a hard link to what is somebody else's.
  *
  * @param {CloneJob} job
  * @param {Checkpoint} checkpoint
+ * @returns {import('./tree-jobs.js').ClonedFiles}
  */
-export function cloneTree({ source, target, by, owner, inUse, exclude = [] }, checkpoint) {
+export function cloneTree(job, checkpoint) {
+  const { source, target, by, owner, inUse, exclude = [], part = 0, parts = 1 } = job;
+  const cloned = { files: 0, bytes: 0 };
   // Only root may give files away; for anybody else a clone is simply his own.
   const chowns = process.geteuid?.() === 0;
   const excluded = new Set(exclude);
@@ -63,12 +68,12 @@ export function cloneTree({ source, target, by, owner, inUse, exclude = [] }, ch
     const isExcluded = from.isTop && excluded.has(name);
     if (entry.isDirectory()) {
       from.withDirectory(name, (fromChild) => {
-        to.makeDirectory(name);
+        makeShared(() => to.makeDirectory(name), parts);
         to.withDirectory(name, (toChild) =>
           cloneDirectory({ from: fromChild, to: toChild }, !isExcluded),
         );
       });
-    } else if (isExcluded) {
+    } else if (isExcluded || partOf(name, parts) !== part) {
       return;
     } else if (entry.isFile()) {
       from.withFile(name, (file) => cloneFile(file, to, name));
@@ -82,6 +87,8 @@ export function cloneTree({ source, target, by, owner, inUse, exclude = [] }, ch
   const cloneFile = (file, to, name) => {
     if (file.stat.nlink > 1 && file.stat.uid !== treeUid) return;
     const { uid, gid } = owner ?? file.stat;
+    cloned.files += 1;
+    cloned.bytes += file.stat.size;
     // Elsewhere than on Linux blocks are shared by name, and the system wants to create the clone.
     if (by === 'reflink' && !callsLinux) {
       copyFileSync(file.path, to.at(name), shareFlags);
@@ -97,10 +104,38 @@ export function cloneTree({ source, target, by, owner, inUse, exclude = [] }, ch
     });
   };
 
-  mkdirSync(target, { mode: 0o700 });
+  makeShared(() => mkdirSync(target, { mode: 0o700 }), parts);
   TreeDirectory.with(source, (from) =>
     TreeDirectory.with(target, (to) => cloneDirectory({ from, to }, true)),
   );
+  return cloned;
+}
+
+/**
+ * Makes a directory that another part may have made already: nobody else gets at the target.
+ *
+ * @param {() => void} make
+ * @param {number} parts
+ */
+function makeShared(make, parts) {
+  try {
+    make();
+  } catch (error) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (parts === 1 || code !== 'EEXIST') throw error;
+  }
+}
+
+/**
+ * By the name alone: directories of a source in use are not read alike by all.
+ *
+ * @param {string} name
+ * @param {number} parts
+ */
+function partOf(name, parts) {
+  let sum = 0;
+  for (let index = 0; index < name.length; index++) sum += name.charCodeAt(index);
+  return sum % parts;
 }
 
 /**

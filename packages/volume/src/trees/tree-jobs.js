@@ -12,7 +12,7 @@ import { walkTree } from './walk-tree.js';
 
 /**
  * @typedef {{ readonly uid: number, readonly gid: number }} Owner
- * @typedef {{ kind: 'clone', source: string, target: string, by: 'reflink' | 'copy', owner?: Owner, inUse?: boolean, exclude?: readonly string[] }} CloneJob
+ * @typedef {{ kind: 'clone', source: string, target: string, by: 'reflink' | 'copy', owner?: Owner, inUse?: boolean, exclude?: readonly string[], part?: number, parts?: number }} CloneJob
  * @typedef {{ kind: 'chown', path: string, owner: Owner }} ChownJob
  * @typedef {{ kind: 'clear', path: string, names: readonly string[] }} ClearJob
  * @typedef {{ kind: 'remove', path: string }} RemoveJob
@@ -22,20 +22,21 @@ import { walkTree } from './walk-tree.js';
  * @typedef {CloneJob | ChownJob | ClearJob | RemoveJob | SyncJob | MeasureJob | DefragmentJob} TreeJob
  * @typedef {{ readonly files: number, readonly apparentBytes: number, readonly allocatedBytes: number }} TreeSize
  * @typedef {{ readonly extents: number, readonly rewrittenBytes: number, readonly scatteredBytes: number }} Defragmentation
- * @typedef {{ measure: TreeSize, defragment: Defragmentation } & { [kind in Exclude<TreeJob['kind'], 'measure' | 'defragment'>]: undefined }} TreeResults
+ * @typedef {{ readonly files: number, readonly bytes: number }} ClonedFiles
+ * @typedef {{ clone: ClonedFiles, measure: TreeSize, defragment: Defragmentation } & { [kind in Exclude<TreeJob['kind'], 'clone' | 'measure' | 'defragment'>]: undefined }} TreeResults
  * @typedef {() => void} Checkpoint Throws when the job was cancelled; called for each file.
  */
 
 /**
  * @param {TreeJob} job
  * @param {Checkpoint} checkpoint
- * @returns {TreeSize | Defragmentation | undefined}
+ * @returns {TreeSize | Defragmentation | ClonedFiles | undefined}
  */
 export function runTreeJob(job, checkpoint) {
   if (job.kind === 'measure') return measureTree(job, checkpoint);
   if (job.kind === 'defragment') return defragmentTree(job, checkpoint);
-  if (job.kind === 'clone') cloneTree(job, checkpoint);
-  else if (job.kind === 'chown') chownTree(job, checkpoint);
+  if (job.kind === 'clone') return cloneTree(job, checkpoint);
+  if (job.kind === 'chown') chownTree(job, checkpoint);
   else if (job.kind === 'clear') clearEntries(job, checkpoint);
   else if (job.kind === 'sync') syncTree(job, checkpoint);
   else removeTree(job, checkpoint);

@@ -1,0 +1,53 @@
+import { readControlFile } from '@pgfleet/compute';
+import type { TimelineId } from '@pgfleet/contract';
+import { noHistory } from '../history/history-record.ts';
+import type { PointRecord } from '../history/history-record.ts';
+import { formatLsn } from '../history/wal-segment.ts';
+import type { TreeOrder } from '../timelines/made-tree.ts';
+import type { CopyParts } from './copy-parts.ts';
+import { isPointTree } from './point-tree.ts';
+
+type HeirParts = Pick<CopyParts, 'histories' | 'loans' | 'timelines'>;
+
+/**
+ * Gives a copy that is being made the point of its source that it comes from: with the WAL between,
+ * which the copy gets as well, it leads to every moment of the copy. The caller uses the source's
+ * history until this resolves.
+ */
+export async function inheritPoint(
+  { histories, loans }: HeirParts,
+  heir: TimelineId,
+  point: PointRecord,
+): Promise<void> {
+  if (isPointTree(point.tree)) await loans.lend(point.tree, heir);
+  await histories.update(heir, () => ({ ...noHistory, points: [point] }));
+}
+
+/** The same for a copy in which nobody may want to go back, which needs nothing. */
+export async function inheritIfWanted(
+  parts: HeirParts,
+  { spec, keepsHistory }: TreeOrder,
+  point: PointRecord,
+): Promise<void> {
+  if (keepsHistory) await inheritPoint(parts, spec.timelineId, point);
+}
+
+/** Gives back a point that turned out to be of no use. */
+export async function renounce(
+  { loans }: HeirParts,
+  heir: TimelineId,
+  tree: string,
+): Promise<void> {
+  if (isPointTree(tree)) await loans.end(tree, heir);
+}
+
+/** Notes that a copy at rest, as it is now, is where its own history begins, if it has one. */
+export async function noteBirth(
+  { histories, timelines }: HeirParts,
+  { spec: { timelineId: heir }, keepsHistory }: TreeOrder,
+): Promise<void> {
+  if (!keepsHistory) return;
+  const { checkpointLsn } = readControlFile(timelines.dataDirectory(heir));
+  const born = { lsn: formatLsn(checkpointLsn), at: new Date().toISOString() };
+  await histories.update(heir, (history) => ({ ...history, born }));
+}
