@@ -12,9 +12,12 @@ const command = join(import.meta.dirname, '../../node_modules/neon/dist/cli.js')
 export class NeonCommand implements Disposable {
   readonly #home = mkdtempSync(join(tmpdir(), 'pgfleet-neon-'));
   readonly #platform: Platform;
+  readonly #apiKey: string;
 
-  constructor(platform: Platform) {
+  /** With the platform's first key, or another one. */
+  constructor(platform: Platform, apiKey = platform.adminKey) {
     this.#platform = platform;
+    this.#apiKey = apiKey;
   }
 
   /** Runs the command and returns what it printed; rejects when it fails. */
@@ -30,7 +33,7 @@ export class NeonCommand implements Disposable {
           HOME: this.#home,
           CI: '1',
           NEON_API_HOST: `${this.#platform.apiUrl}/api/v2`,
-          NEON_API_KEY: this.#platform.adminKey,
+          NEON_API_KEY: this.#apiKey,
         },
       },
     );
