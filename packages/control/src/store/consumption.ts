@@ -92,9 +92,7 @@ export async function loadConsumption(
   { from, to, granularity }: FrameRange,
 ): Promise<MeteredBranch[]> {
   const projectIds = [...of.projectIds];
-  const isWanted = of.branchIds
-    ? sql`project_id = any(${projectIds}) and branch_id = any(${[...of.branchIds]})`
-    : sql`project_id = any(${projectIds})`;
+  const branchIds = of.branchIds ? [...of.branchIds] : null;
   const { rows } = await sql<RawBranch>`
     with frames as (
       select project_id, branch_id, date_trunc(${unitOf[granularity]}, hour, 'UTC') as start,
@@ -102,13 +100,20 @@ export async function loadConsumption(
         sum(bytes_out) as bytes_out,
         (array_agg(${sizes} order by hour desc) filter (where data_bytes is not null))[1] as sizes
       from consumption
-      where ${isWanted} and hour >= ${from} and hour < ${to}
+      where project_id = any(${projectIds})
+        and (${branchIds}::text[] is null or branch_id = any(${branchIds}::text[]))
+        and hour >= ${from} and hour < ${to}
       group by project_id, branch_id, start
     ), before as (
-      select distinct on (project_id, branch_id) project_id, branch_id, ${sizes} as sizes
-      from consumption
-      where ${isWanted} and hour < ${from} and data_bytes is not null
-      order by project_id, branch_id, hour desc
+      select b.project_id, b.id as branch_id, last.sizes
+      from branches b cross join lateral (
+        select ${sizes} as sizes from consumption c
+        where c.project_id = b.project_id and c.branch_id = b.id and c.hour < ${from}
+          and c.data_bytes is not null
+        order by c.hour desc limit 1
+      ) last
+      where b.project_id = any(${projectIds})
+        and (${branchIds}::text[] is null or b.id = any(${branchIds}::text[]))
     )
     select coalesce(f.project_id, p.project_id) as "projectId", b.id as "branchId",
       b.parent_id is null as "isRoot", b.deleted_at as "deletedAt", p.sizes as before,
