@@ -469,7 +469,7 @@ test('a deleted project leaves nothing of its branches, deleted ones included', 
   await control.settled(id);
   const own = () => [...control.host.timelines.values()].filter((spec) => spec.projectId === id);
   expect(own()).toHaveLength(3);
-  await control.call('DELETE', path);
+  await control.call('DELETE', `${path}?hard_delete=true`);
   await waitUntil(() => own().length === 0, { what: 'the timelines to be deleted', ...soon });
   const left = [...control.host.endpoints.values()].filter((spec) => spec.projectId === id);
   expect(left).toEqual([]);

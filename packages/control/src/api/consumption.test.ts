@@ -159,6 +159,7 @@ test('a range must fit its granularity', async () => {
     [{ from: ago(24 * 400), granularity: 'monthly' }, 406],
     [{ from: ago(1), to: ago(2) }, 406],
     [{ from: 'yesterday' }, 400],
+    [{ from: '2024-06-30T23:59:60Z' }, 400],
     [{ granularity: 'weekly' }, 400],
     [{ metrics: 'nonsense' }, 400],
     [{ limit: '101' }, 400],

@@ -201,7 +201,7 @@ test('operations are listed newest first and paged by their time', async () => {
   expect(second.body.operations).toEqual([all.body.operations[1]]);
   const one = await control.call('GET', `${path}/operations/${all.body.operations[0]!.id}`);
   expect(one.body).toEqual({ operation: all.body.operations[0] });
-  for (const wrong of ['yesterday', '2025-13-45T00:00:00Z']) {
+  for (const wrong of ['yesterday', '2025-13-45T00:00:00Z', '2025-02-30T00:00:00Z']) {
     const { status } = await control.call('GET', `${path}/operations?cursor=${wrong}`);
     expect(status).toBe(400);
   }

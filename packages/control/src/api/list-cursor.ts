@@ -1,6 +1,7 @@
 import { PgfleetError } from '@pgfleet/contract';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { isCalendarTime } from '../domain/timestamps.ts';
 
 /*
  * Cursors of lists that can be sorted: base64 of JSON, as the contract's are. A cursor says where
@@ -81,7 +82,7 @@ function isSort<Sort extends string>(sorts: SortedList<Sort>['sorts'], text: str
 }
 
 function isTime(text: string): boolean {
-  return timePattern.test(text) && !Number.isNaN(Date.parse(text));
+  return timePattern.test(text) && isCalendarTime(text);
 }
 
 function parse(text: string): unknown {

@@ -65,7 +65,15 @@ test('members are listed in pages, by address, role or time', async () => {
     }
     expect(seen).toEqual(all.body.members.map(({ member }) => member.id));
   }
-  for (const query of ['cursor=e30%3D', 'sort_by=id', 'limit=501']) {
+  const noDay = Buffer.from(
+    JSON.stringify({
+      member_id: whole.body.members[0]!.member.id,
+      sort_by: 'joined_at',
+      sort_by_value: '2024-02-31T00:00:00Z',
+      sort_order: 'ASC',
+    }),
+  ).toString('base64url');
+  for (const query of ['cursor=e30%3D', `cursor=${noDay}`, 'sort_by=id', 'limit=501']) {
     expect((await control.call('GET', `${path}?${query}`)).status).toBe(400);
   }
 });

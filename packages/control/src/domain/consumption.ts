@@ -1,5 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { BranchId, ConsumptionGranularity, ProjectId } from '@pgfleet/contract';
+import { invalidQuery } from './invalid-request.ts';
 import { consumptionPeriod } from './timestamps.ts';
 
 /*
@@ -73,7 +74,8 @@ const reachMs: Readonly<Record<ConsumptionGranularity, number>> = {
  * Rounds a range down to whole frames. One that ends within the frame that is under way includes
  * that frame, as far as it is metered.
  *
- * @throws PgfleetError `consumption_range` when it begins too early or ends before it begins.
+ * @throws PgfleetError `consumption_range` when it begins too early or ends before it begins;
+ * `invalid_request` for what is no time.
  */
 export function frameRange(
   query: {
@@ -84,13 +86,14 @@ export function frameRange(
   now: Date,
 ): FrameRange {
   const { granularity } = query;
-  const from = frameStart(new Date(query.from), granularity);
-  const end = new Date(query.to);
+  const begin = requireTime('from', query.from);
+  const end = requireTime('to', query.to);
+  const from = frameStart(begin, granularity);
   const present = frameStart(now, granularity);
   const isUnderWay = frameStart(end, granularity).getTime() === present.getTime() && end > present;
   const to = isUnderWay ? nextFrame(present, granularity) : frameStart(end, granularity);
   const earliest = frameStart(new Date(now.getTime() - reachMs[granularity]), granularity);
-  if (from < earliest || new Date(query.from) > end) throw new PgfleetError('consumption_range');
+  if (from < earliest || begin > end) throw new PgfleetError('consumption_range');
   return { granularity, from, to };
 }
 
@@ -143,6 +146,13 @@ function describe(
 export function hoursOfMonth(moment: Date): number {
   const { start, end } = consumptionPeriod(moment);
   return (end.getTime() - start.getTime()) / HOUR_MS;
+}
+
+// The form allows for seconds that no day has.
+function requireTime(field: string, text: string): Date {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw invalidQuery(field, 'not a time');
 }
 
 function frameStart(moment: Date, granularity: ConsumptionGranularity): Date {

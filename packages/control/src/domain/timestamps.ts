@@ -12,3 +12,13 @@ export function consumptionPeriod(now: Date): { readonly start: Date; readonly e
     new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1));
   return { start: month(0), end: month(1) };
 }
+
+/**
+ * Whether a text in the form of a time in UTC is one that Postgres knows: neither a thirty-first of
+ * February, which JavaScript takes for the second of March, nor the year 0.
+ */
+export function isCalendarTime(text: string): boolean {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime()) || text.startsWith('0000')) return false;
+  return time.toISOString().slice(0, 19) === text.slice(0, 19);
+}

@@ -1,6 +1,7 @@
 import { OperationListQuery, PgfleetError } from '@pgfleet/contract';
 import type { OperationList } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
+import { isCalendarTime } from '../../domain/timestamps.ts';
 import { getOperation, listOperations } from '../../store/operations.ts';
 import { getProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
@@ -43,7 +44,7 @@ export function operationRoutes(app: FastifyInstance, { db }: ApiContext): void 
 
 // The schema knows the form; whether there is such a day is known here.
 function requireTime(cursor: string | undefined): void {
-  if (cursor === undefined || !Number.isNaN(Date.parse(cursor))) return;
+  if (cursor === undefined || isCalendarTime(cursor)) return;
   throw new PgfleetError('invalid_request', {
     message: 'invalid request: decode params: query: cursor (not a time)',
   });
