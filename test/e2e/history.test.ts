@@ -11,11 +11,13 @@ import type {
   Endpoint,
   RestoredSnapshot,
   SchemaComparison,
+  Snapshot,
 } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { connectClient, hasPsql, psql, startPlatform } from '@pgfleet/testkit';
 import type { ApiResponse, Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inControlDatabase } from './control-database.ts';
 import { NeonCommand } from './neon-command.ts';
 
 const run = promisify(execFile);
@@ -189,6 +191,15 @@ test('a restored branch keeps endpoint, host and password; what it was is kept a
   expect(passwordOf(body.uri)).toBe(passwordOf(tenant.uri));
 });
 
+test('a branch goes back to an LSN of its own', async () => {
+  const tenant = await Tenant.open();
+  const lsn = await lsnOf(tenant.uri);
+  await add(tenant.uri, 'mistake');
+  const body = { source_branch_id: tenant.branch.id, source_lsn: lsn, preserve_under_name: 'old' };
+  await tenant.do('POST', `/branches/${tenant.branch.id}/restore`, body);
+  expect(await notes(tenant.uri)).toEqual(['one']);
+});
+
 test('points outside of the window are refused and change nothing', async () => {
   const tenant = await Tenant.open();
   const before = await tenant.branches();
@@ -277,6 +288,55 @@ test('a snapshot becomes a branch of its own, or takes the place of its source',
   expect(await notes(tenant.uri)).toEqual(['one', 'three']);
 });
 
+test('a password that was changed by SQL outlives restores', async () => {
+  const tenant = await Tenant.open();
+  const restore = `/branches/${tenant.branch.id}/restore`;
+  const own = { source_branch_id: tenant.branch.id, preserve_under_name: 'before' };
+  const point = { source_timestamp: await moment(tenant.uri) };
+  await tenant.do('POST', `/branches/${tenant.branch.id}/snapshot?name=gold`);
+  await sql(tenant.uri, `alter role neondb_owner password 'of one’s own'`);
+  const changed = new URL(tenant.uri);
+  changed.password = encodeURIComponent('of one’s own');
+  await tenant.do('POST', restore, { ...own, ...point });
+  expect(await notes(changed.href)).toEqual(['one']);
+  await expect(connectClient(tenant.uri)).rejects.toMatchObject({ code: '28P01' });
+
+  const snapshots = (...args: readonly string[]) =>
+    neon.json('snapshots', ...args, '--project-id', tenant.id);
+  await snapshots('restore', 'gold', '--target-branch', 'main', '--finalize');
+  await tenant.settle();
+  expect(await notes(changed.href)).toEqual(['one']);
+  await expect(connectClient(tenant.uri)).rejects.toMatchObject({ code: '28P01' });
+});
+
+test('a schedule takes snapshots when they are due, and those expire', async () => {
+  const tenant = await Tenant.open();
+  const path = `/branches/${tenant.branch.id}/backup_schedule`;
+  await tenant.do('PUT', path, { schedule: [{ frequency: 'daily', retention_seconds: 3600 }] });
+  const { id } = tenant.branch;
+  const due = `update backup_schedules set next_at = date_trunc('second', now()) where branch_id = $1`;
+  await inControlDatabase(platform, due, [id]);
+  const list = async () => {
+    const { body } = await tenant.call<{ snapshots: readonly Snapshot[] }>('GET', '/snapshots');
+    return body.snapshots;
+  };
+  const [taken] = await waitUntil(async () => ((await list()).length > 0 ? list() : undefined), {
+    what: 'the schedule to fire',
+    timeoutMs: 60_000,
+  });
+  expect(taken).toMatchObject({ source_branch_id: id, manual: false });
+  await tenant.settle();
+  const { branch } = await tenant.do<RestoredSnapshot>('POST', `/snapshots/${taken!.id}/restore`);
+  expect(uriOf(await tenant.createBranch({ parent_id: branch.id }))).toBeDefined();
+  const over = `update snapshots set expires_at = now() where id = $1`;
+  await inControlDatabase(platform, over, [taken!.id]);
+  await waitUntil(async () => (await list()).length === 0, {
+    what: 'the snapshot to expire',
+    timeoutMs: 60_000,
+  });
+  await tenant.settle();
+});
+
 test('schemas are compared between branches and over time', async () => {
   const tenant = await Tenant.open();
   const child = await tenant.createBranch({ name: 'child' });
@@ -292,9 +352,16 @@ test('schemas are compared between branches and over time', async () => {
     `/branches/${child.branch.id}/schema?db_name=neondb`,
   );
   expect(definitions).toContain('CREATE TABLE public.notes');
+  const tables = `/branches/${child.branch.id}/schema?db_name=neondb&format=json`;
+  const { json } = await tenant.do<BranchSchemaResponse>('GET', tables);
+  expect(json?.tables).toMatchObject([
+    { schema: 'public', name: 'notes', columns: [{ name: 'text' }, { name: 'author' }] },
+  ]);
   const place = ['--project-id', tenant.id, '--db', 'neondb'];
   const printed = await neon.run('branches', 'schema-diff', 'main', 'child', ...place);
   expect(printed).toContain('author text');
+  const here = ['--project-id', tenant.id, '--branch', 'child', '--db', 'neondb'];
+  expect(await neon.run('diff', 'main', ...here)).toContain('author text');
 });
 
 test('the neon command leads a branch through its life', async () => {
