@@ -30,7 +30,7 @@ export {
   EmbeddedCluster,
   type EmbeddedClusterOptions,
 } from './embedded-cluster.ts';
-export { findPgDumps, type PgDump } from './find-pg-dump.ts';
+export { choosePgDump, findPgDumps, type PgDump } from './find-pg-dump.ts';
 export {
   findAllInstallations,
   findInstallations,

@@ -32,6 +32,9 @@ export interface Ground extends CopyParts {
 const LOCK_WAIT_MS = 2000;
 const SPARE_CLONES = 4;
 const RECOVERIES_AT_ONCE = 2;
+// Each has a Postgres of its own, and a pg_dump that may take half a gigabyte.
+const DUMPS_AT_ONCE = 2;
+const MAX_WAITING_DUMPS = 50;
 
 /** Takes possession of the host's directory and opens what lies in it; starts nothing. */
 export async function openGround(options: HostOptions, shutdown: Shutdown): Promise<Ground> {
@@ -62,8 +65,9 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
   const loans = new Loans(layout.records('loans'));
   const walStores = new WalStores(volume);
   const recoveries = new Semaphore(RECOVERIES_AT_ONCE);
+  const dumps = new Semaphore(DUMPS_AT_ONCE, { maxWaiting: MAX_WAITING_DUMPS });
   const history = { histories, loans, walStores };
-  const copyParts: CopyParts = { ...common, ...history, timelines, claims, recoveries };
+  const copyParts: CopyParts = { ...common, ...history, timelines, claims, recoveries, dumps };
   return { options, ...copyParts, limitSupport: detectLimits(), templates, spares };
 }
 

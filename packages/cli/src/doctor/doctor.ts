@@ -3,6 +3,7 @@ import { platformPaths } from '../platform-paths.ts';
 import { checkLeftovers } from './check-leftovers.ts';
 import { checkNames } from './check-names.ts';
 import { checkNode } from './check-node.ts';
+import { checkPgDump } from './check-pg-dump.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkPostgres } from './check-postgres.ts';
 import { checkVolume } from './check-volume.ts';
@@ -14,6 +15,7 @@ const checks: Readonly<Record<string, Check<PlatformState>>> = {
   node: checkNode,
   volume: checkVolume,
   postgres: checkPostgres,
+  pg_dump: checkPgDump,
   ports: checkPorts,
   names: checkNames,
   leftovers: checkLeftovers,

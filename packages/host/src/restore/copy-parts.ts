@@ -23,5 +23,7 @@ export interface CopyParts {
   readonly walStores: WalStores;
   /** Recoveries that may be under way at once: each takes a processor and its memory. */
   readonly recoveries: Semaphore;
+  /** Copies that may be made and dumped at once, for their definitions only. */
+  readonly dumps: Semaphore;
   readonly log: Logger;
 }

@@ -1,10 +1,4 @@
-import {
-  applySpec,
-  dumpRoles,
-  dumpSchema,
-  restoreSchema,
-  TEMPLATE_DATABASE,
-} from '@pgfleet/compute';
+import { applySpec, dumpRoles, restoreSchema, TEMPLATE_DATABASE } from '@pgfleet/compute';
 import type { AdminConnection, DatabaseSpec, RolesDump } from '@pgfleet/compute';
 import type { PointInTime, TimelineId } from '@pgfleet/contract';
 import { initialClusterSpec } from '../timelines/initial-spec.ts';
@@ -14,7 +8,7 @@ import { ownerOf } from '../timelines/owner.ts';
 import { makeTemplateTree } from '../timelines/template-tree.ts';
 import type { TemplateTreeParts } from '../timelines/template-tree.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { withPastCopy } from './past-copy.ts';
+import { dumpOfCopy, withCopyToDump } from './dump-of-copy.ts';
 import { withThrowawayRun } from './throwaway-run.ts';
 import type { ThrowawayAccess } from './throwaway-run.ts';
 
@@ -36,7 +30,9 @@ export async function makeSchemaTree(
   const { spec, signal, lock } = order;
   const { uid } = parts.timelines.ready(source.timelineId);
   const past = { ...source, signal };
-  const definitions = await withPastCopy(parts, past, (access) => readDefinitions(access, uid));
+  const definitions = await withCopyToDump(parts, past, (access) =>
+    readDefinitions(parts, access, uid),
+  );
   const made = await makeTemplateTree(parts, order);
   const words = await withThrowawayRun(
     parts,
@@ -57,6 +53,7 @@ export async function makeSchemaTree(
 }
 
 async function readDefinitions(
+  parts: CopyParts,
   { connection, socketDirectory, secrets }: ThrowawayAccess,
   uid: number | null,
 ): Promise<Definitions> {
@@ -67,7 +64,7 @@ async function readDefinitions(
   const databases = [];
   for (const { name, owner } of rows) {
     const options = { socketDirectory, secrets, database: name, ...ownerOf(uid) };
-    databases.push({ name, owner, sql: await dumpSchema(options) });
+    databases.push({ name, owner, sql: await dumpOfCopy(parts, options) });
   }
   return { roles: await dumpRoles(connection), databases };
 }

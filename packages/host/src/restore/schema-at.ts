@@ -1,10 +1,10 @@
-import { AdminConnection, dumpSchema } from '@pgfleet/compute';
+import { AdminConnection } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { SchemaRequest, SchemaResponse, TimelineId } from '@pgfleet/contract';
 import { hasErrorCode } from '@pgfleet/kit';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { withPastCopy } from './past-copy.ts';
+import { dumpOfCopy, withCopyToDump } from './dump-of-copy.ts';
 import { readTables } from './read-tables.ts';
 
 const INVALID_CATALOG_NAME = '3D000';
@@ -12,7 +12,8 @@ const INVALID_CATALOG_NAME = '3D000';
 /**
  * Writes down the definitions of a database's objects as of a point.
  *
- * @throws PgfleetError `database_not_found`, `point_not_available`; ComputeError `pg_dump_missing`.
+ * @throws PgfleetError `database_not_found`, `point_not_available`, `too_many_requests`; ComputeError
+ * `pg_dump_missing`.
  */
 export async function schemaAt(
   parts: CopyParts,
@@ -20,10 +21,10 @@ export async function schemaAt(
   { database, at, format = 'sql' }: SchemaRequest,
 ): Promise<SchemaResponse> {
   const { uid } = parts.timelines.ready(timelineId);
-  return withPastCopy(parts, { timelineId, at }, async ({ socketDirectory, secrets }) => {
+  return withCopyToDump(parts, { timelineId, at }, async ({ socketDirectory, secrets }) => {
     const login = { socketDirectory, secrets, database };
     try {
-      if (format === 'sql') return { sql: await dumpSchema({ ...login, ...ownerOf(uid) }) };
+      if (format === 'sql') return { sql: await dumpOfCopy(parts, { ...login, ...ownerOf(uid) }) };
       await using connection = await AdminConnection.open(login);
       return { json: await readTables(connection) };
     } catch (error) {

@@ -29,3 +29,16 @@ test('who gives up waiting takes no place', async () => {
   await first;
   expect(await third).toBe('third');
 });
+
+test('no more waits than is allowed to', async () => {
+  const semaphore = new Semaphore(1, { maxWaiting: 1 });
+  let finish = (): void => undefined;
+  const first = semaphore.run(() => new Promise<void>((resolve) => (finish = resolve)));
+  const second = semaphore.run(async () => 'second');
+  await expect(semaphore.run(async () => 'third')).rejects.toMatchObject({
+    code: 'too_many_requests',
+  });
+  finish();
+  await first;
+  expect(await second).toBe('second');
+});
