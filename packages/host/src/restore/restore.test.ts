@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { HostClient, PointInTime, TimelineId } from '@pgfleet/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { HostLayout } from '../storage/host-layout.ts';
 import {
   connect,
   openTestHost,
@@ -72,11 +71,6 @@ async function now({ socketPath }: Tenant): Promise<PointInTime> {
     `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
   );
   return { kind: 'time', at: String(at) };
-}
-
-/** Where what runs for the host alone has its sockets. */
-function throwawayPlaces(): string {
-  return new HostLayout(join(directory.path, 'host'), join(directory.path, 'run')).throwawayDir;
 }
 
 function trees(): readonly string[] {
@@ -270,27 +264,6 @@ test('the schema of a database is told as it is and as it was', async () => {
   ]);
   const missing = host.schema(timelineId, { database: 'nobody', at: head });
   await expect(missing).rejects.toMatchObject({ code: 'database_not_found' });
-});
-
-test('schemas that are asked for at once are read two at a time', async () => {
-  const parent = await startTenant(host);
-  await write(parent, 'one');
-  const { timelineId } = parent.timeline;
-  let most = 0;
-  const count = setInterval(() => {
-    const directories = readdirSync(throwawayPlaces(), { withFileTypes: true });
-    most = Math.max(most, directories.filter((entry) => entry.isDirectory()).length);
-  }, 5);
-  const requests = Array.from({ length: 5 }, () =>
-    host.schema(timelineId, { database: 'neondb', at: head, format: 'json' }),
-  );
-  try {
-    for (const { json } of await Promise.all(requests)) expect(json?.tables).toHaveLength(1);
-  } finally {
-    clearInterval(count);
-  }
-  expect(most).toBeGreaterThan(0);
-  expect(most).toBeLessThanOrEqual(2);
 });
 
 test('many branches of one point at once are made two at a time, and all have what they should', async () => {
