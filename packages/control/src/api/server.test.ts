@@ -119,7 +119,7 @@ test.each([
 
 test('routes that are not there yet differ from those that never will', async () => {
   await using control = await TestControl.open(postgres, { works: false });
-  const later = await control.call('GET', '/consumption_history/projects');
+  const later = await control.call('GET', '/projects/some-project-00000000/vpc_endpoints');
   expect(later.status).toBe(501);
   expect((await control.call('GET', '/nothing')).status).toBe(404);
   expect((await control.call('GET', '/projects/%zz')).status).toBe(404);
