@@ -30,8 +30,18 @@ const places: Readonly<Record<string, string>> = {
   params: 'decode params: path: ',
 };
 
+// The library makes integers of fractions by cutting them off.
 function convert(schema: TSchema, given: unknown): unknown {
-  return Value.Convert(schema, { ...(given as object) });
+  const texts = { ...(given as Readonly<Record<string, unknown>>) };
+  const values = Value.Convert(schema, { ...texts }) as Readonly<Record<string, unknown>>;
+  const isExact = (name: string, value: unknown) =>
+    typeof value !== 'number' || Number(texts[name]) === value;
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      isExact(name, value) ? value : texts[name],
+    ]),
+  );
 }
 
 interface Problem {

@@ -13,10 +13,14 @@ export function setup(project: TestProject): () => void {
   return () => {
     const counts = Object.entries(sumAnswerCounts(directory));
     rmSync(directory, { recursive: true });
-    if (counts.length === 0) return;
-    const total = counts.reduce((sum, [, count]) => sum + count, 0);
-    process.stdout.write(
-      `\n${project.name}: ${total} answers of ${counts.length} operations checked against the contract\n`,
-    );
+    const fuzzed = counts.filter(([name]) => name.startsWith('fuzzed '));
+    const answers = counts.filter(([name]) => !name.startsWith('fuzzed '));
+    if (answers.length === 0) return;
+    const total = answers.reduce((sum, [, count]) => sum + count, 0);
+    const lines = [
+      `${total} answers of ${answers.length} operations checked against the contract`,
+      ...fuzzed.map(([name, count]) => `${count} ${name}`),
+    ];
+    process.stdout.write(lines.map((line) => `${project.name}: ${line}\n`).join(''));
   };
 }
