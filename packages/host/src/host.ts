@@ -6,6 +6,7 @@ import type { HostOptions } from './host-options.ts';
 import { openGround } from './open-ground.ts';
 import type { Ground } from './open-ground.ts';
 import { openServices } from './open-services.ts';
+import { stopStrays } from './restore/stop-strays.ts';
 import { sweepHistory } from './restore/sweep-history.ts';
 import { sweep } from './sweep.ts';
 
@@ -26,6 +27,7 @@ export async function openHost(options: HostOptions, shutdown: Shutdown): Promis
   await endpoints.adopt();
   await ground.timelines.recover((timelineId) => endpoints.stopOn(timelineId));
   await services.timeTravel.recover();
+  await stopStrays(ground);
   await sweepHistory(ground);
   await sweep(ground, endpoints);
   await stockDefault(ground);

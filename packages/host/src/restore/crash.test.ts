@@ -109,6 +109,17 @@ test('a host that is killed while a copy recovers finishes it, and nothing is le
   expectTidy();
 });
 
+test('a run at rest that a killed host has left is stopped by the next one', async () => {
+  const { timelineId } = tenant.timeline;
+  const spec = { ...branchSpec({ kind: 'head' }), source: { kind: 'template' } as const };
+  await hosts.client.host.putTimeline(spec);
+  const asked = failureOf(hosts.client.host.resolvePoint(spec.timelineId, { kind: 'head' }));
+  await killOnce('a run', () => postmasters(hosts.path, spec.timelineId).length > 0);
+  await asked;
+  expect(postmasters(hosts.path, spec.timelineId)).toEqual([]);
+  expect(postmasters(hosts.path, timelineId)).toHaveLength(1);
+});
+
 test('a host that is killed while a copy is cloned finishes it, and nothing is left over', async () => {
   await hosts.client.host.suspend(tenant.endpointId);
   const spec = branchSpec({ kind: 'head' });

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { chownSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   AdminConnection,
   ComputeError,
@@ -114,6 +114,9 @@ async function nameFailure({ volume }: ThrowawayParts, error: unknown): Promise<
   return freeBytes < NEEDED_BYTES ? new PgfleetError('disk_full', { cause: error }) : error;
 }
 
+/** How the names of the files end that say which tree a throw-away instance runs on. */
+export const THROWAWAY_NOTE = '.tree';
+
 /** Gives `work` a socket directory and a log of its own, which are gone afterwards. */
 export async function withThrowawayPlace<T>(
   { layout }: Pick<ThrowawayParts, 'layout'>,
@@ -122,8 +125,10 @@ export async function withThrowawayPlace<T>(
 ): Promise<T> {
   const socketDirectory = await mkdtemp(join(layout.throwawayDir, 't'));
   const logFile = `${socketDirectory}.log`;
+  const noteFile = `${socketDirectory}${THROWAWAY_NOTE}`;
   if (owner) chownSync(socketDirectory, owner.uid, owner.gid);
   try {
+    await writeFile(noteFile, basename(dataDirectory), { mode: 0o600 });
     return await work({
       socketDirectory,
       logFile,
@@ -132,6 +137,7 @@ export async function withThrowawayPlace<T>(
   } finally {
     await rm(socketDirectory, { recursive: true, force: true });
     await rm(logFile, { force: true });
+    await rm(noteFile, { force: true });
   }
 }
 
