@@ -10,16 +10,12 @@ import { dropPoints } from './drop-points.ts';
 const BORROW_FOR_MS = 3_600_000;
 const UNUSED_FOR_MS = 600_000;
 
-/** How long a timeline that has no newer point has had a borrowed one, in ms; 0 when it has not. */
-export function borrowedForMs({ points, born }: HistoryRecord, timelineId: TimelineId): number {
+/** Whether a copy has had no point but a borrowed one for so long that it is worth its own. */
+export function isLongBorrowed({ points, born }: HistoryRecord, timelineId: TimelineId): boolean {
   const tree = points.at(-1)?.tree;
-  const isBorrowed = tree && isPointTree(tree) && !tree.startsWith(pointTreePrefix(timelineId));
-  return isBorrowed && born ? Date.now() - Date.parse(born.at) : 0;
-}
-
-/** Whether a copy has had a borrowed point for so long that it is worth one of its own. */
-export function isLongBorrowed(history: HistoryRecord, timelineId: TimelineId): boolean {
-  return borrowedForMs(history, timelineId) >= BORROW_FOR_MS;
+  if (!born || !tree || !isPointTree(tree)) return false;
+  if (tree.startsWith(pointTreePrefix(timelineId))) return false;
+  return Date.now() - Date.parse(born.at) >= BORROW_FOR_MS;
 }
 
 /**

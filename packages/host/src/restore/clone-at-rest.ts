@@ -60,11 +60,11 @@ export async function cloneAtRest(
 function inherit(
   parts: CopyParts,
   { timelineId: source, rest }: AtRest,
-  { spec, keepsHistory }: TreeOrder,
+  order: TreeOrder,
 ): Promise<void> {
   const { histories, walStores, volume } = parts;
-  const heir = spec.timelineId;
-  if (!keepsHistory) return Promise.resolve();
+  const heir = order.spec.timelineId;
+  if (!order.keepsHistory) return Promise.resolve();
   return histories.using(source, async () => {
     const target = { kind: 'lsn', lsn: rest.lsn } as const;
     const point = await histories.nearest(source, { target, damaged: new Set() });
@@ -73,6 +73,6 @@ function inherit(
     const from = parseLsn(point.redoLsn);
     const shared = await store.share(await walStores.of(heir), { from });
     if (shared > 0) await volume.sync(walTree(heir));
-    await inheritPoint(parts, heir, point);
+    await inheritPoint(parts, order, point);
   });
 }

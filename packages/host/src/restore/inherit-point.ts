@@ -12,24 +12,16 @@ type HeirParts = Pick<CopyParts, 'histories' | 'loans' | 'timelines'>;
 /**
  * Gives a copy that is being made the point of its source that it comes from: with the WAL between,
  * which the copy gets as well, it leads to every moment of the copy. The caller uses the source's
- * history until this resolves.
+ * history until this resolves. One in which nobody may want to go back needs nothing.
  */
 export async function inheritPoint(
   { histories, loans }: HeirParts,
-  heir: TimelineId,
+  { spec: { timelineId: heir }, keepsHistory }: TreeOrder,
   point: PointRecord,
 ): Promise<void> {
+  if (!keepsHistory) return;
   if (isPointTree(point.tree)) await loans.lend(point.tree, heir);
   await histories.update(heir, () => ({ ...noHistory, points: [point] }));
-}
-
-/** The same for a copy in which nobody may want to go back, which needs nothing. */
-export async function inheritIfWanted(
-  parts: HeirParts,
-  { spec, keepsHistory }: TreeOrder,
-  point: PointRecord,
-): Promise<void> {
-  if (keepsHistory) await inheritPoint(parts, spec.timelineId, point);
 }
 
 /** Gives back a point that turned out to be of no use. */

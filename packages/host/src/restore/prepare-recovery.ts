@@ -13,7 +13,7 @@ import { allDone } from '../storage/all-done.ts';
 import type { TreeOrder } from '../timelines/made-tree.ts';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { inheritIfWanted } from './inherit-point.ts';
+import { inheritPoint } from './inherit-point.ts';
 import { DamagedPoint } from './damaged-point.ts';
 
 // A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
@@ -57,7 +57,7 @@ export function prepareRecovery(
     if (!base) throw await unavailable(parts, source);
     try {
       const cloning = clonePoint(parts, { ...source, base }, order);
-      await allDone([cloning, inheritIfWanted(parts, order, base)]);
+      await allDone([cloning, inheritPoint(parts, order, base)]);
       const dataDirectory = await cloning;
       return await placeWal(parts, { ...source, base, dataDirectory }, order);
     } catch (error) {
