@@ -6,6 +6,7 @@ import type { PointRecord, RestMark } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
 import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { measureContent } from './measure-content.ts';
 import { newPointTree } from './point-tree.ts';
 
 const BACKUP_TIMEOUT_MS = 600_000;
@@ -36,9 +37,9 @@ export async function captureRestingPoint(
   const tree = newPointTree(timelineId);
   const { lsn, at } = rest;
   await capture(parts, { timelineId, tree }, async () => {
-    await parts.volume.clone(timelineId, tree, { exclude: LEFT_OUT, signal });
+    const { content } = await parts.volume.clone(timelineId, tree, { exclude: LEFT_OUT, signal });
     const place = { redoLsn: lsn, consistentLsn: lsn, endLsn: lsn };
-    return { tree, kind: 'rest', ...place, at, backupLabel: null };
+    return { tree, kind: 'rest', ...place, at, backupLabel: null, ...(content && { content }) };
   });
 }
 
@@ -105,8 +106,8 @@ function capture(
     timelines.ready(timelineId);
     try {
       const point = await make();
-      const { files, apparentBytes } = await volume.treeUsage(tree);
-      const content = { files, bytes: apparentBytes };
+      // What a clone of changing files counted is not what it has.
+      const content = point.content ?? (await measureContent(volume, tree));
       await histories.update(timelineId, (history) => withPoint(history, { ...point, content }));
     } catch (error) {
       await volume.remove(tree);

@@ -4,9 +4,8 @@ import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { hasErrorCode } from '@pgfleet/kit';
 import { VolumeError } from '@pgfleet/volume';
-import type { Volume } from '@pgfleet/volume';
 import { HistoryDamaged } from '../history/history-damaged.ts';
-import type { PointContent, PointRecord } from '../history/history-record.ts';
+import type { PointRecord } from '../history/history-record.ts';
 import { lossAt, lossError } from '../history/lost-window.ts';
 import { parseLsn } from '../history/wal-segment.ts';
 import { allDone } from '../storage/all-done.ts';
@@ -14,6 +13,7 @@ import type { TreeOrder } from '../timelines/made-tree.ts';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { inheritPoint } from './inherit-point.ts';
+import { measureContent } from './measure-content.ts';
 import { DamagedPoint } from './damaged-point.ts';
 
 // A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
@@ -89,16 +89,11 @@ async function clonePoint(
   const options = { ...ownerOf(uid), ...(signal && { signal }) };
   const { path, content } = await volume.clone(base.tree, copy, options);
   if (!base.content) return path;
-  const { files, bytes } = content ?? (await measured(volume, copy));
+  const { files, bytes } = content ?? (await measureContent(volume, copy));
   if (files === base.content.files && bytes === base.content.bytes) return path;
   const found = `${files} files with ${bytes} bytes`;
   const expected = `${base.content.files} with ${base.content.bytes}`;
   throw new DamagedPoint(base, `${base.tree} has ${found} instead of ${expected}`);
-}
-
-async function measured(volume: Volume, tree: string): Promise<PointContent> {
-  const { files, apparentBytes } = await volume.treeUsage(tree);
-  return { files, bytes: apparentBytes };
 }
 
 async function placeWal(
