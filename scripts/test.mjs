@@ -56,12 +56,14 @@ async function runSuite(project) {
   const report = join(directory, 'report.json');
   try {
     const vitest = tool('node_modules/vitest/vitest.mjs', 'run', '--project', project);
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${report}`];
+    const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/report.mjs')}`];
     const code = await run(process.execPath, [...vitest, ...reporters, ...paths], {
       stdio: ['ignore', 1, 2],
+      env: { ...process.env, PGFLEET_TEST_REPORT: report },
     });
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
-    return [numPassedTests, code === 0 ? numFailedTests : Math.max(1, numFailedTests)];
+    const { passed, failed } = JSON.parse(readFileSync(report, 'utf8'));
+    failures.push(...failed);
+    return [passed, code === 0 ? failed.length : Math.max(1, failed.length)];
   } catch (error) {
     console.error(error);
     return [0, 1];
