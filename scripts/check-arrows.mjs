@@ -37,7 +37,7 @@ function packageDirectories(root) {
   const packages = readdirSync(join(root, 'packages'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(root, 'packages', entry.name));
-  return [...packages, join(root, 'bench'), join(root, 'test/e2e')];
+  return [...packages, join(root, 'bench'), join(root, 'examples'), join(root, 'test/e2e')];
 }
 
 function checkManifest(root, directory) {
@@ -77,6 +77,7 @@ function checkImport({ directory, file, isTest, specifier }) {
 
 function forbidden(from, to, { isTest }) {
   if (from === to) return `${from} imports itself by name`;
+  if (from === 'examples') return `${from} use what everybody has from npm, not ${to}`;
   if (DEVELOPMENT.includes(from)) return undefined;
   if (DEVELOPMENT.includes(to)) return isTest ? undefined : `${from} uses ${to} outside of tests`;
   const [above, below] = [LAYERS[from], LAYERS[to]];

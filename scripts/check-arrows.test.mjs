@@ -7,7 +7,7 @@ import { findViolations } from './check-arrows.mjs';
 let root;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'pgfleet-arrows-'));
-  for (const directory of ['packages', 'bench', 'test/e2e']) {
+  for (const directory of ['packages', 'bench', 'examples', 'test/e2e']) {
     mkdirSync(join(root, directory), { recursive: true });
   }
 });
@@ -39,6 +39,7 @@ test.each([
   ['packages/host/src/a.ts', "import.meta.resolve('@pgfleet/proxy/main');", 'deep import'],
   ['packages/host/src/a.ts', "import x from '../../kit/src/wait.ts';", 'leads out of the package'],
   ['packages/host/src/a.ts', "import x from '@pgfleet/testkit';", 'outside of tests'],
+  ['examples/src/a.ts', "import x from '@pgfleet/contract';", 'what everybody has from npm'],
   ['packages/kit/package.json', '{"dependencies":{"@pgfleet/host":"0.1.0"}}', 'must not use host'],
 ])('%s with %s is a violation', (path, text, problem) => {
   write(path, text);
