@@ -9,7 +9,7 @@ import {
 } from '@pgfleet/compute';
 import type { Activity, Instance, LimitGroup, StopMode } from '@pgfleet/compute';
 import type { EndpointId, EndpointSpec, TimelineId } from '@pgfleet/contract';
-import { retry } from '@pgfleet/kit';
+import { retry, sleep } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import { AdminSession } from './admin-session.ts';
 import { instancePlace, limitGroup } from './compute-parts.ts';
@@ -29,6 +29,7 @@ export interface LaunchOptions {
 // A fast stop waits for the shutdown checkpoint; what takes longer is stopped the hard way.
 const STOP_TIMEOUT_MS = 30_000;
 const DISMISS_TIMEOUT_MS = 5000;
+const DISMISS_INTERVAL_MS = 5;
 // The first statements of the client that woke the compute belong to the wake.
 const UNTHROTTLED_MS = 1000;
 const LIMIT_RETRY_MS = 5000;
@@ -181,6 +182,15 @@ export class ComputeRun {
     await this.#tidyData(words);
   }
 
+  /**
+   * Lets the last client go and stops without a checkpoint, for a timeline that the endpoint has left:
+   * nobody waits for its rest, which a recovery brings about.
+   */
+  async leave(): Promise<void> {
+    await this.#dismissClients();
+    await this.#stop('immediate');
+  }
+
   /** Stops at once, for a cluster whose data nobody needs any more. */
   destroy(): Promise<void> {
     return this.#stop('immediate');
@@ -236,11 +246,7 @@ export class ComputeRun {
     try {
       return await this.#session.use(async (connection) => {
         rmSync(this.socketPath, { force: true });
-        await connection.query(
-          `SELECT pg_terminate_backend(pid, $1) FROM pg_stat_activity
-            WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()`,
-          [DISMISS_TIMEOUT_MS],
-        );
+        await terminateClients(connection);
         return this.#showsThePast ? undefined : readLastWords(connection);
       });
     } catch (error) {
@@ -277,6 +283,19 @@ export class ComputeRun {
     } catch (error) {
       this.#warn(error, 'compute at rest was not tidied');
     }
+  }
+}
+
+// Waiting for one after the other would take a tenth of a second each: so coarsely Postgres looks.
+async function terminateClients(connection: AdminConnection): Promise<void> {
+  const deadline = performance.now() + DISMISS_TIMEOUT_MS;
+  for (;;) {
+    const { length } = await connection.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()`,
+    );
+    if (length === 0 || performance.now() >= deadline) return;
+    await sleep(DISMISS_INTERVAL_MS);
   }
 }
 

@@ -46,7 +46,7 @@ export class Endpoint {
   #run: ComputeRun | undefined;
   /** The transition that is going on, or went on last; its failure is handled by who waits. */
   #settled: Promise<void> = Promise.resolve();
-  #ending: 'rest' | 'destroy' = 'rest';
+  #ending: 'rest' | 'leave' | 'destroy' = 'rest';
   #launchedMs = Number.NEGATIVE_INFINITY;
   readonly #closing = new AbortController();
 
@@ -162,7 +162,10 @@ export class Endpoint {
     if (this.#state !== 'active' || !run) return;
     run.setLimits(spec);
     this.#idleWatch.setTimeout(this.#idleTimeoutMs);
-    if (!this.#isRunnable(run)) this.#restInBackground();
+    if (this.#isRunnable(run)) return;
+    // Its next client waits for the timeline that it came to, not for the one that it left.
+    if (run.timelineId !== spec.timelineId && this.#ending === 'rest') this.#ending = 'leave';
+    this.#restInBackground();
   }
 
   /** Notes traffic, the last of it `quietMs` milliseconds ago. */

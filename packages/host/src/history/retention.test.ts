@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { PointRecord } from './history-record.ts';
 import { nearestPoint } from './nearest-point.ts';
+import type { RunningState } from './retention.ts';
 import { isPointDue, isRestPointDue, planRetention, targetDistance } from './retention.ts';
 import { formatLsn, parseLsn } from './wal-segment.ts';
 
@@ -77,7 +78,7 @@ test('points are thinned with age, and the first and the newest never', () => {
         Number((parseLsn(consistentLsn) - parseLsn(kept[at]!.consistentLsn)) / BigInt(MIB)),
       );
   };
-  expect(new Set(distances(every(16, 60_000)))).toEqual(new Set([64]));
+  expect(new Set(distances(every(16, 60_000)))).toEqual(new Set([32]));
   expect(new Set(distances(every(16, HOUR_MS)))).toEqual(new Set([256]));
   expect(new Set(distances(every(64, 48 * HOUR_MS)))).toEqual(new Set([1024]));
   expect(new Set(distances(every(2000, 48 * HOUR_MS)))).toEqual(new Set([2000]));
@@ -93,9 +94,12 @@ test('where a point is a full copy, fewer are kept', () => {
 test('a running instance is worth a point after much WAL, or after some when it is quiet', () => {
   const copied = { isLost: false, driverCopies: false, dataBytes: 1024 * MIB };
   const busy = { ...copied, msSinceLast: 60_000, quietMs: 0 };
-  const due = (change: object) => isPointDue({ ...busy, walBytesSinceLast: 0, ...change });
-  expect(due({ walBytesSinceLast: 64 * MIB })).toBe(true);
-  expect(due({ walBytesSinceLast: 64 * MIB - 1 })).toBe(false);
+  const due = ({ walBytesSinceLast = 0, ...change }: Partial<RunningState>) =>
+    isPointDue({ ...busy, walBytesSinceLast, ownWalBytes: walBytesSinceLast ?? 0, ...change });
+  expect(due({ walBytesSinceLast: 32 * MIB })).toBe(true);
+  expect(due({ walBytesSinceLast: 32 * MIB - 1 })).toBe(false);
+  expect(due({ walBytesSinceLast: 32 * MIB, ownWalBytes: 8 * MIB - 1 })).toBe(false);
+  expect(due({ walBytesSinceLast: 32 * MIB, ownWalBytes: 8 * MIB })).toBe(true);
   expect(due({ walBytesSinceLast: 8 * MIB, quietMs: 4_999 })).toBe(false);
   expect(due({ walBytesSinceLast: 8 * MIB, quietMs: 5_000 })).toBe(true);
   expect(due({ walBytesSinceLast: 8 * MIB - 1, quietMs: 500_000 })).toBe(false);
@@ -107,7 +111,7 @@ test('a running instance is worth a point after much WAL, or after some when it 
   const copies = { driverCopies: true, quietMs: 5_000 };
   expect(due({ ...copies, walBytesSinceLast: 1024 * MIB - 1 })).toBe(false);
   expect(due({ ...copies, walBytesSinceLast: 1024 * MIB })).toBe(true);
-  expect(due({ ...copies, walBytesSinceLast: 63 * MIB, dataBytes: MIB })).toBe(true);
+  expect(due({ ...copies, walBytesSinceLast: 31 * MIB, dataBytes: MIB })).toBe(true);
 });
 
 test('a timeline at rest is worth a point when something was written, or when it has none', () => {
@@ -157,10 +161,12 @@ class Life {
 
   #isDue(): boolean {
     const last = this.points.at(-1);
+    const walBytesSinceLast = last ? this.lsn - Number(parseLsn(last.consistentLsn)) : null;
     const state = {
       isLost: false,
       isBorrowed: false,
-      walBytesSinceLast: last ? this.lsn - Number(parseLsn(last.consistentLsn)) : null,
+      walBytesSinceLast,
+      ownWalBytes: walBytesSinceLast ?? 0,
       msSinceLast: this.ms - this.#lastMs,
       quietMs: this.#quietMs,
       driverCopies: this.copies,

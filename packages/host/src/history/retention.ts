@@ -13,8 +13,8 @@ import { parseLsn } from './wal-segment.ts';
 
 const MIB = 1024 * 1024;
 const MICROS_PER_MINUTE = 60_000_000;
-// About 0.7 s of replay.
-const RECENT_DISTANCE = 64 * MIB;
+// About 0.7 s of replay beside a busy instance.
+const RECENT_DISTANCE = 32 * MIB;
 const TODAY_DISTANCE = 256 * MIB;
 const OLD_DISTANCE = 1024 * MIB;
 // Less is not worth a tree of a thousand inodes.
@@ -90,6 +90,8 @@ export interface RunningState {
   readonly isLost: boolean;
   /** WAL bytes since the last point; null when there is none. */
   readonly walBytesSinceLast: number | null;
+  /** Those of them that it wrote itself: the last point may be its source's. */
+  readonly ownWalBytes: number;
   readonly msSinceLast: number;
   /** How long no WAL was written. */
   readonly quietMs: number;
@@ -103,6 +105,7 @@ export function isPointDue(state: RunningState): boolean {
   // A clock that was set back makes the last point one of the future.
   if (state.msSinceLast >= 0 && state.msSinceLast < MIN_INTERVAL_MS) return false;
   if (state.walBytesSinceLast === null || state.isLost) return true;
+  if (state.ownWalBytes < WORTHWHILE_BYTES) return false;
   const due = state.quietMs >= QUIET_MS ? WORTHWHILE_BYTES : RECENT_DISTANCE;
   return state.walBytesSinceLast >= scaled(due, state);
 }

@@ -150,8 +150,7 @@ describe.each(drivers)('the WAL of a timeline on %s', (driver) => {
   test.each([
     ['cut short', (path: string) => truncateSync(path, WAL_SEGMENT_BYTES - 8192)],
     ['too long', (path: string) => truncateSync(path, WAL_SEGMENT_BYTES + 1)],
-    ['zeroed from the middle on', (path: string) => zero(path, 8 * MIB, 16 * MIB)],
-    ['without a page', (path: string) => zero(path, 5 * MIB, 5 * MIB + 8192)],
+    ['zeroed in its beginning', (path: string) => zero(path, 0, 8192)],
     ['a link to something else', (path: string) => relink(path, '/etc/passwd')],
   ])('is damaged where a segment is %s, in the store or still in pg_wal', async (_, harm) => {
     await withClone(async (tree) => {

@@ -9,7 +9,7 @@ import { hasErrorCode, syncDirectory } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { HistoryDamaged } from './history-damaged.ts';
-import { findWalDamage, needsNothing } from './wal-damage.ts';
+import { findWalDamage, LONG_HEADER_BYTES, needsNothing } from './wal-damage.ts';
 import { compareSegments, parseSegmentName, segmentAt, WAL_SEGMENT_BYTES } from './wal-segment.ts';
 import type { WalSegment } from './wal-segment.ts';
 
@@ -142,9 +142,9 @@ export class WalStore {
   /**
    * Puts the WAL between two places into a clone's `pg_wal`, shared with the store where the volume
    * can: from the segment that contains `from` to the one that contains `to`, which may be the one
-   * being written. Not durable by itself.
+   * being written. Not durable by itself. Whether it is whole inside is not looked at.
    *
-   * @throws HistoryDamaged when a segment is missing or not whole.
+   * @throws HistoryDamaged when a segment is missing, cut short or another one.
    */
   place(options: PlaceOptions): Promise<void> {
     return this.#queue.run(this.#tree, async () => {
@@ -152,13 +152,11 @@ export class WalStore {
       const { systemIdentifier } = readControlFile(options.into.path);
       const known = [...this.#segments.values(), ...(live ? await listSegments(live) : [])];
       const candidates = known.filter(({ start, end }) => end > from && start <= to);
-      // Reused for every segment of this call; one byte more shows that a file is too long.
-      const buffer = Buffer.allocUnsafe(WAL_SEGMENT_BYTES + 1);
       let { start, end } = segmentAt(1, from);
       while (start <= to) {
         signal?.throwIfAborted();
         const segment = newest(candidates, start);
-        if (segment) await this.#placeOne(segment, { ...options, systemIdentifier, buffer });
+        if (segment) await this.#placeOne(segment, { ...options, systemIdentifier });
         else if (!needsNothing(start, to)) throw new HistoryDamaged(start, end, 'it is missing');
         ({ start, end } = segmentAt(1, end));
       }
@@ -222,7 +220,6 @@ export class WalStore {
 
 interface Placing extends PlaceOptions {
   readonly systemIdentifier: bigint;
-  readonly buffer: Buffer;
 }
 
 interface Source {
@@ -232,11 +229,18 @@ interface Source {
 }
 
 async function placeFile({ segment, file, path }: Source, placing: Placing): Promise<void> {
-  const { into, to, owner, buffer, systemIdentifier } = placing;
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-  const bytes = buffer.subarray(0, bytesRead);
-  const damage = findWalDamage(bytes, { segment, to, systemIdentifier });
-  if (damage !== undefined) throw new HistoryDamaged(segment.start, segment.end, damage);
+  const { into, to, owner, systemIdentifier } = placing;
+  if (!needsNothing(segment.start, to)) {
+    const { buffer: header } = await file.read(
+      Buffer.alloc(LONG_HEADER_BYTES),
+      0,
+      LONG_HEADER_BYTES,
+      0,
+    );
+    const { size: bytes } = await file.stat();
+    const damage = findWalDamage(header, { segment, bytes, systemIdentifier });
+    if (damage !== undefined) throw new HistoryDamaged(segment.start, segment.end, damage);
+  }
   await into.cloneIn(path, `pg_wal/${segment.name}`, { owner });
 }
 

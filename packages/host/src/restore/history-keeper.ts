@@ -120,7 +120,8 @@ export class HistoryKeeper {
     const last = history.points.at(-1);
     const isDue = isPointDue({
       isLost: needsPoint(history),
-      walBytesSinceLast: last ? Number(sight.newestLsn - countFrom(history, last.endLsn)) : null,
+      walBytesSinceLast: last ? Number(sight.newestLsn - parseLsn(last.endLsn)) : null,
+      ownWalBytes: last ? Number(sight.newestLsn - countFrom(history, last.endLsn)) : 0,
       quietMs: Date.now() - sight.changedMs,
       msSinceLast: last ? Date.now() - Date.parse(last.at) : Number.POSITIVE_INFINITY,
       driverCopies: !volume.copyOnWrite,

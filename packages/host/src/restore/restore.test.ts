@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readControlFile } from '@pgfleet/compute';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { HostClient, PointInTime, TimelineId } from '@pgfleet/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -95,6 +96,25 @@ test('a branch of a sleeping parent has what it fell asleep with, and the parent
   const child = await branchOf(parent, head);
   expect(await notes(child)).toBe('one');
   expect((await host.endpoint(parent.endpointId)).state).toBe('idle');
+});
+
+test('an endpoint leaves its timeline at once for another, and what it left comes to rest whole', async () => {
+  const tenant = await startTenant(host);
+  await write(tenant, 'one');
+  const { timelineId } = tenant.timeline;
+  const source = { kind: 'timeline', timelineId, at: head } as const;
+  const next = { ...tenant.timeline, timelineId: newTimelineId(), source };
+  await host.putTimeline(next);
+  await write(tenant, 'after the copy');
+  await using open = await connect(tenant.socketPath);
+  const cutOff = expect(open.client.query('SELECT pg_sleep(60)')).rejects.toThrow(/terminat/);
+  const moved = { ...tenant.endpoint, timelineId: next.timelineId, generation: 2 };
+  await host.putEndpoint(moved);
+  expect(await notes(tenant)).toBe('one');
+  await cutOff;
+  const left = join(directory.path, 'host', 'volume', 'volume', 'trees', timelineId);
+  await expect.poll(() => readControlFile(left).state, { timeout: 30_000 }).toBe('shut_down');
+  expect(await notes(await branchOf(tenant, head))).toBe('one,after the copy');
 });
 
 test('branches have branches, to any depth', async () => {
