@@ -7,6 +7,8 @@ import { LOCK_FD } from './sandbox.ts';
  * Elsewhere than on Linux there is no /proc, and everything here finds nothing.
  */
 
+const BACKEND_TITLE = 'postgres: ';
+
 /** The children of a process, oldest first. */
 export function childPids(pid: number): readonly number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`) ?? '';
@@ -55,7 +57,7 @@ export function isOpenHere(path: string): boolean {
 /** The postmaster among the holders of a lock: a Postgres that is not the child of one of them. */
 export function findPostmasterAmong(pids: readonly number[]): number | undefined {
   const postgres = pids.filter(isPostgres);
-  return postgres.find((pid) => !isBackend(pid) && !postgres.includes(parentPid(pid) ?? 0));
+  return postgres.find((pid) => isPostmaster(pid) && !postgres.includes(parentPid(pid) ?? 0));
 }
 
 /**
@@ -85,9 +87,15 @@ function isPostgres(pid: number): boolean {
   }
 }
 
-// Only the postmaster keeps its command line; its children write a title over theirs.
+// Only the postmaster keeps its command line; its children write a title over theirs. One that is
+// ending has none any more, whatever it was.
+function isPostmaster(pid: number): boolean {
+  const commandLine = read(`/proc/${pid}/cmdline`) ?? '';
+  return commandLine !== '' && !commandLine.startsWith(BACKEND_TITLE);
+}
+
 function isBackend(pid: number): boolean {
-  return read(`/proc/${pid}/cmdline`)?.startsWith('postgres: ') ?? false;
+  return read(`/proc/${pid}/cmdline`)?.startsWith(BACKEND_TITLE) ?? false;
 }
 
 function parentPid(pid: number): number | undefined {
