@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { postgresPrograms, startPlatform } from '@pgfleet/testkit';
 import { branch } from './cases/branch.ts';
 import { connect } from './cases/connect.ts';
@@ -11,18 +11,14 @@ import type { BenchContext } from './context.ts';
 import { parseSizes } from './data-size.ts';
 import type { DataSize } from './data-size.ts';
 import type { Row } from './row.ts';
+import { forEachSize } from './sized-tenant.ts';
+import type { SizedBench } from './sized-tenant.ts';
 
 type Bench = (context: BenchContext) => Promise<readonly Row[]> | AsyncIterable<Row>;
 
-const benches: Readonly<Record<string, Bench>> = {
-  provision,
-  wake,
-  connect,
-  branch,
-  restore,
-  snapshot,
-  disk,
-};
+const benches: Readonly<Record<string, Bench>> = { provision, wake, connect };
+const sizedBenches: Readonly<Record<string, SizedBench>> = { branch, snapshot, restore, disk };
+const names = [...Object.keys(benches), ...Object.keys(sizedBenches)];
 
 const DEFAULT_MAJOR = 17;
 
@@ -36,7 +32,7 @@ interface Options {
 
 await new Command('bench')
   .description('Measures pgfleet beside its baseline, on a platform of its own.')
-  .argument('<name>', `one of ${Object.keys(benches).join(', ')}`, parseName)
+  .addArgument(new Argument('<name...>', 'which').choices(names))
   .option('--json', 'one JSON object per line instead of a table')
   .option('--runs <count>', 'samples per case, fewer where time is over', parseCount, 40)
   .option('--sizes <list>', 'of the databases, where it matters', sizes, sizes('10MB,1GB'))
@@ -46,9 +42,9 @@ await new Command('bench')
       .choices(['auto', 'reflink', 'btrfs', 'copy'])
       .default('auto'),
   )
-  .action(async (name: string, options: Options) => {
+  .action(async (wanted: readonly string[], options: Options) => {
     const rows: Row[] = [];
-    for await (const row of run(name, options)) {
+    for await (const row of run(wanted, options)) {
       if (options.json) console.log(JSON.stringify(row));
       rows.push(row);
     }
@@ -56,21 +52,19 @@ await new Command('bench')
   })
   .parseAsync();
 
-async function* run(name: string, { volume, ...options }: Options): AsyncGenerator<Row> {
-  const bench = benches[name];
-  if (!bench) throw new Error(`there is no benchmark ${name}`);
+async function* run(
+  wanted: readonly string[],
+  { volume, ...options }: Options,
+): AsyncGenerator<Row> {
   await using platform = await startPlatform({
     env: { PGFLEET_VOLUME: volume },
     // The benchmark of a wake after a crash kills computes on purpose.
     expectedLogs: [/compute died/],
   });
-  const postgresBin = await postgresPrograms(DEFAULT_MAJOR);
-  yield* await bench({ platform, ...options, postgresBin });
-}
-
-function parseName(name: string): string {
-  if (Object.hasOwn(benches, name)) return name;
-  throw new InvalidArgumentError(`choose one of ${Object.keys(benches).join(', ')}`);
+  const context = { platform, ...options, postgresBin: await postgresPrograms(DEFAULT_MAJOR) };
+  for (const name of wanted) yield* (await benches[name]?.(context)) ?? [];
+  const sized = wanted.flatMap((name) => sizedBenches[name] ?? []);
+  if (sized.length > 0) yield* forEachSize(context, sized);
 }
 
 function parseCount(text: string): number {

@@ -35,10 +35,13 @@ export interface SizedTenant {
   readonly ground: Ground;
 }
 
-/** Works on a tenant of every size, one after the other. */
+/** A benchmark of a database of some size. */
+export type SizedBench = (context: BenchContext, sized: SizedTenant) => AsyncIterable<Row>;
+
+/** Runs benchmarks one after the other on a tenant of every size, which is filled once for all. */
 export async function* forEachSize(
   context: BenchContext,
-  work: (sized: SizedTenant) => AsyncIterable<Row>,
+  benches: readonly SizedBench[],
 ): AsyncGenerator<Row> {
   for (const size of context.sizes) {
     const tenant = await createTenant(context.platform, `bench-${size.label}`, {
@@ -46,23 +49,24 @@ export async function* forEachSize(
       historyRetentionSeconds: Math.max(MIN_RETENTION_SECONDS, 2 * context.ageSeconds),
     });
     try {
-      yield* work(await fill(context, tenant, size));
+      await firstRowMs(tenant.config);
+      await initialise(pgbenchScale(size), await socketEnv(context.platform, tenant));
+      for (const bench of benches) yield* bench(context, await settle(context, tenant, size));
     } finally {
       await deleteTenant(context.platform, tenant);
     }
   }
 }
 
-// The clean stop at the end is the checkpoint that separates loading from measuring.
-async function fill(
+// The clean stop at the end is the checkpoint that separates what was before from measuring.
+async function settle(
   { platform, postgresBin }: BenchContext,
   tenant: Tenant,
   size: DataSize,
 ): Promise<SizedTenant> {
   await firstRowMs(tenant.config);
-  await initialise(pgbenchScale(size), socketEnv(platform, tenant));
   const timeline = describeCompute(
-    readComputeRecord(platform, tenant),
+    await readComputeRecord(platform, tenant),
     join(postgresBin, 'postgres'),
   );
   const bytes = await databaseBytes(tenant);

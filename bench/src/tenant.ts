@@ -82,10 +82,10 @@ export function proxyEnv({ config, login }: Tenant): PgEnvironment {
 }
 
 /** How libpq reaches the compute of a tenant without the proxy. */
-export function socketEnv(platform: Platform, tenant: Tenant): PgEnvironment {
+export async function socketEnv(platform: Platform, tenant: Tenant): Promise<PgEnvironment> {
   return {
     ...loginEnv(tenant.login),
-    PGHOST: readComputeRecord(platform, tenant).socketDirectory,
+    PGHOST: (await readComputeRecord(platform, tenant)).socketDirectory,
     PGPORT: '5432',
   };
 }

@@ -8,7 +8,6 @@ import { Load, stretchOf } from '../load.ts';
 import { percentile, toRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
-import { forEachSize } from '../sized-tenant.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { configOf, first, proxyEnv, suspend } from '../tenant.ts';
 import { branchThroughput } from './branch-throughput.ts';
@@ -19,26 +18,24 @@ const BUDGET_MS = 180_000;
  * From `POST …/branches` with an endpoint to the first row over SQL: of a parent that sleeps, that
  * idles and that is under load, against a copy of its files.
  */
-export function branch(context: BenchContext): AsyncGenerator<Row> {
-  return forEachSize(context, async function* (sized) {
-    const copies = await fileCopies(sized.timeline, sized.tenant.login);
-    const shared = {
-      bench: 'branch',
-      baseline: FILE_COPY,
-      baselineMs: copies.map((copy) => copy.firstRowMs),
-    };
-    const row = (name: string, { samples, details }: Taken) =>
-      toRow({
-        ...shared,
-        case: name,
-        samplesMs: samples.map((sample) => sample.firstRowMs),
-        details: { ...sized.ground, answer_p50_ms: median(samples), ...details },
-      });
-    yield row('parent asleep', await ofSleeping(context, sized));
-    yield row('parent idle', await ofIdle(context, sized));
-    yield row('parent under pgbench', await ofLoaded(context, sized));
-    yield* branchThroughput(context, sized);
-  });
+export async function* branch(context: BenchContext, sized: SizedTenant): AsyncGenerator<Row> {
+  const copies = await fileCopies(sized.timeline, sized.tenant.login);
+  const shared = {
+    bench: 'branch',
+    baseline: FILE_COPY,
+    baselineMs: copies.map((copy) => copy.firstRowMs),
+  };
+  const row = (name: string, { samples, details }: Taken) =>
+    toRow({
+      ...shared,
+      case: name,
+      samplesMs: samples.map((sample) => sample.firstRowMs),
+      details: { ...sized.ground, answer_p50_ms: median(samples), ...details },
+    });
+  yield row('parent asleep', await ofSleeping(context, sized));
+  yield row('parent idle', await ofIdle(context, sized));
+  yield row('parent under pgbench', await ofLoaded(context, sized));
+  yield* branchThroughput(context, sized);
 }
 
 interface Sample {

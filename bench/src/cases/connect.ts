@@ -22,7 +22,7 @@ export async function connect({ platform, runs }: BenchContext): Promise<Row[]> 
   const tenant = await createTenant(platform, 'bench-connect', { cu: UNLIMITED_CU });
   try {
     await firstRowMs(tenant.config);
-    const paths = { proxy: proxyEnv(tenant), socket: socketEnv(platform, tenant) };
+    const paths = { proxy: proxyEnv(tenant), socket: await socketEnv(platform, tenant) };
     await initialise(SCALE, paths.socket);
     const rows: Row[] = [];
     for (const clients of [1, 16]) rows.push(await compare(clients, paths));
@@ -78,7 +78,7 @@ async function newConnections({ platform, tenant, runs }: NewConnections): Promi
   const samplesMs: number[] = [];
   const baselineMs: number[] = [];
   const direct: ClientConfig = {
-    host: readComputeRecord(platform, tenant).socketDirectory,
+    host: (await readComputeRecord(platform, tenant)).socketDirectory,
     port: 5432,
     ...tenant.login,
   };

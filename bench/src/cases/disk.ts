@@ -11,7 +11,6 @@ import { FILE_COPY, fileCopies } from '../file-copy.ts';
 import { toRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
-import { forEachSize } from '../sized-tenant.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { configOf, first, suspend } from '../tenant.ts';
 
@@ -22,32 +21,30 @@ const BUDGET_MS = 3_600_000;
  * Disk and inodes of many branches of a parent that sleeps: of those that nobody opened, and of those
  * in which somebody made a table with a thousand rows before they fell asleep again.
  */
-export function disk(context: BenchContext): AsyncGenerator<Row> {
-  return forEachSize(context, async function* (sized) {
-    const copies = await fileCopies(sized.timeline, sized.tenant.login);
-    for (const name of ['untouched', 'used'] as const) {
-      const { platform } = context;
-      const before = await usage(platform);
-      const samples = await samplesWithin({ count: context.runs, budgetMs: BUDGET_MS }, () =>
-        take(platform, sized, name),
-      );
-      const after = await usage(platform);
-      const count = samples.length;
-      yield toRow({
-        bench: 'disk',
-        case: `branches ${name}`,
-        samplesMs: samples,
-        baseline: FILE_COPY,
-        baselineMs: copies.map(({ firstRowMs }) => firstRowMs),
-        details: {
-          ...sized.ground,
-          bytes_per_branch: Math.round((after.bytes - before.bytes) / count),
-          inodes_per_branch: Math.round((after.inodes - before.inodes) / count),
-          baseline_bytes: await allocatedBytes(sized.timeline.dataDirectory),
-        },
-      });
-    }
-  });
+export async function* disk(context: BenchContext, sized: SizedTenant): AsyncGenerator<Row> {
+  const copies = await fileCopies(sized.timeline, sized.tenant.login);
+  for (const name of ['untouched', 'used'] as const) {
+    const { platform } = context;
+    const before = await usage(platform);
+    const samples = await samplesWithin({ count: context.runs, budgetMs: BUDGET_MS }, () =>
+      take(platform, sized, name),
+    );
+    const after = await usage(platform);
+    const count = samples.length;
+    yield toRow({
+      bench: 'disk',
+      case: `branches ${name}`,
+      samplesMs: samples,
+      baseline: FILE_COPY,
+      baselineMs: copies.map(({ firstRowMs }) => firstRowMs),
+      details: {
+        ...sized.ground,
+        bytes_per_branch: Math.round((after.bytes - before.bytes) / count),
+        inodes_per_branch: Math.round((after.inodes - before.inodes) / count),
+        baseline_bytes: await allocatedBytes(sized.timeline.dataDirectory),
+      },
+    });
+  }
 }
 
 async function take(

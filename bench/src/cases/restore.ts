@@ -8,7 +8,6 @@ import { Load } from '../load.ts';
 import { toRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
-import { forEachSize } from '../sized-tenant.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { proxyEnv } from '../tenant.ts';
 
@@ -26,22 +25,20 @@ const MARGIN_SECONDS = 2;
 const PATIENCE_MS = 60_000;
 
 /** From `POST …/restore` to the first row of the past, against a backup of the files put back. */
-export function restore(context: BenchContext): AsyncGenerator<Row> {
-  return forEachSize(context, async function* (sized) {
-    const copies = await fileCopies(sized.timeline, sized.tenant.login);
-    const row = (name: string, samplesMs: readonly number[]) =>
-      toRow({
-        bench: 'restore',
-        case: `${name}, to ${context.ageSeconds} s ago`,
-        samplesMs,
-        baseline: 'cp -a of a backup of the files, without its WAL; start, one connect',
-        baselineMs: copies.map(({ firstRowMs }) => firstRowMs),
-        details: sized.ground,
-      });
-    await createMarks(sized.tenant.config);
-    yield row('idle', await takeMany(context, (index) => ofIdle(context, sized, index)));
-    yield row('under pgbench', await takeMany(context, (index) => ofLoaded(context, sized, index)));
-  });
+export async function* restore(context: BenchContext, sized: SizedTenant): AsyncGenerator<Row> {
+  const copies = await fileCopies(sized.timeline, sized.tenant.login);
+  const row = (name: string, samplesMs: readonly number[]) =>
+    toRow({
+      bench: 'restore',
+      case: `${name}, to ${context.ageSeconds} s ago`,
+      samplesMs,
+      baseline: 'cp -a of a backup of the files, without its WAL; start, one connect',
+      baselineMs: copies.map(({ firstRowMs }) => firstRowMs),
+      details: sized.ground,
+    });
+  await createMarks(sized.tenant.config);
+  yield row('idle', await takeMany(context, (index) => ofIdle(context, sized, index)));
+  yield row('under pgbench', await takeMany(context, (index) => ofLoaded(context, sized, index)));
 }
 
 function takeMany(

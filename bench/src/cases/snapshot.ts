@@ -7,37 +7,34 @@ import { Load } from '../load.ts';
 import { toRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
-import { forEachSize } from '../sized-tenant.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { proxyEnv } from '../tenant.ts';
 
 const BUDGET_MS = 120_000;
 
 /** `POST …/snapshot` to its answer and to the end of its operation, against a copy of the files. */
-export function snapshot(context: BenchContext): AsyncGenerator<Row> {
-  return forEachSize(context, async function* (sized) {
-    const copies = await fileCopies(sized.timeline, sized.tenant.login);
-    const shared = {
-      bench: 'snapshot',
-      baseline: 'cp -a of the stopped data directory',
-      baselineMs: copies.map(({ copyMs }) => copyMs),
-      details: sized.ground,
-    };
-    const rows = (state: string, samples: readonly Sample[]) => [
-      toRow({
-        ...shared,
-        case: `answer, ${state}`,
-        samplesMs: samples.map(({ answerMs }) => answerMs),
-      }),
-      toRow({
-        ...shared,
-        case: `end of its operation, ${state}`,
-        samplesMs: samples.map(({ endMs }) => endMs),
-      }),
-    ];
-    yield* rows('idle', await ofIdle(context, sized));
-    yield* rows('under pgbench', await ofLoaded(context, sized));
-  });
+export async function* snapshot(context: BenchContext, sized: SizedTenant): AsyncGenerator<Row> {
+  const copies = await fileCopies(sized.timeline, sized.tenant.login);
+  const shared = {
+    bench: 'snapshot',
+    baseline: 'cp -a of the stopped data directory',
+    baselineMs: copies.map(({ copyMs }) => copyMs),
+    details: sized.ground,
+  };
+  const rows = (state: string, samples: readonly Sample[]) => [
+    toRow({
+      ...shared,
+      case: `answer, ${state}`,
+      samplesMs: samples.map(({ answerMs }) => answerMs),
+    }),
+    toRow({
+      ...shared,
+      case: `end of its operation, ${state}`,
+      samplesMs: samples.map(({ endMs }) => endMs),
+    }),
+  ];
+  yield* rows('idle', await ofIdle(context, sized));
+  yield* rows('under pgbench', await ofLoaded(context, sized));
 }
 
 interface Sample {

@@ -15,7 +15,7 @@ export async function wake({ platform, runs, postgresBin }: BenchContext): Promi
   try {
     await firstRowMs(tenant.config);
     const timeline = describeCompute(
-      readComputeRecord(platform, tenant),
+      await readComputeRecord(platform, tenant),
       join(postgresBin, 'postgres'),
     );
     const clean: number[] = [];
@@ -26,7 +26,7 @@ export async function wake({ platform, runs, postgresBin }: BenchContext): Promi
       bare.push(await bareStartMs(timeline, tenant.login));
       clean.push(await firstRowMs(tenant.config));
       if (run % 4 !== 3) continue;
-      await killPostmaster(readComputeRecord(platform, tenant).postmaster.pid);
+      await killPostmaster((await readComputeRecord(platform, tenant)).postmaster.pid);
       crashed.push(await firstRowMs(tenant.config));
     }
     const baseline = 'bare start of the same directory and settings, one connect';

@@ -55,7 +55,7 @@ export class HistoryKeeper {
     const { timelineId } = run;
     this.#seen.add(timelineId);
     try {
-      await this.#places.run(() => this.#once(timelineId, () => this.#lookAt(run)));
+      await this.#places.run(() => this.#once(timelineId, () => this.#lookUnlessItEnds(run)));
     } finally {
       this.#seen.delete(timelineId);
     }
@@ -109,6 +109,15 @@ export class HistoryKeeper {
     const level = isInterrupted || isNoNews ? 'debug' : 'warn';
     if (level === 'warn') this.#behind.add(timelineId);
     this.#parts.log[level]({ err: error, timeline_id: timelineId }, 'history is not up to date');
+  }
+
+  // One that is sent to rest, or leaves its timeline, cuts off whoever works in it.
+  async #lookUnlessItEnds(run: ComputeRun): Promise<void> {
+    try {
+      await this.#lookAt(run);
+    } catch (error) {
+      throw run.isUsable ? error : new PgfleetError('timeline_locked', { cause: error });
+    }
   }
 
   async #lookAt(run: ComputeRun): Promise<void> {
