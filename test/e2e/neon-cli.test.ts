@@ -1,4 +1,5 @@
-import { hasPsql, psql, startPlatform } from '@pgfleet/testkit';
+import type { Endpoint, Operation, Project, Snapshot } from '@pgfleet/contract';
+import { connectClient, hasPsql, psql, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NeonCommand } from './neon-command.ts';
@@ -38,9 +39,113 @@ test('the neon command creates, lists, gets and deletes projects', async () => {
 });
 
 test.skipIf(!hasPsql)('what neon connection-string prints works in psql', async () => {
-  const created = await neon.json<CreatedByCommand>('projects', 'create', '--name', 'with-string');
-  const uri = await neon.run('connection-string', '--project-id', created.project.id);
+  const created = await platform.createProject();
   // The command leaves the port out, and Debian resolves no names below localhost.
   const address = { PGHOSTADDR: '127.0.0.1', PGPORT: String(platform.pgPort) };
-  expect(await psql(uri, 'select 40 + 2', address)).toMatchObject({ code: 0, stdout: '42' });
+  for (const form of [[], ['--pooled'], ['main', '--prisma', '--database-name', 'neondb']]) {
+    const uri = await neon.run('connection-string', ...form, '--project-id', created.project.id);
+    expect(uri.includes('-pooler.')).toBe(form.includes('--pooled'));
+    // What Prisma wants in the URI is for Prisma.
+    const forPsql = uri.replace(/connect_timeout=30&pool_timeout=30&(pgbouncer=true&)?/, '');
+    expect(await psql(forPsql, 'select 40 + 2', address)).toMatchObject({ stdout: '42' });
+  }
+});
+
+test('the neon command renames a project, sizes its computes and lists what was done', async () => {
+  const { project } = await platform.createProject({ name: 'before' });
+  await platform.settle(project.id);
+  const args = ['--name', 'after', '--cu', '0.5-2', '--block-vpc-connections=false'];
+  const updated = await neon.json<Project>('projects', 'update', project.id, ...args);
+  expect(updated).toMatchObject({
+    name: 'after',
+    default_endpoint_settings: { autoscaling_limit_min_cu: 0.5, autoscaling_limit_max_cu: 2 },
+    settings: { block_vpc_connections: false },
+  });
+  const operations = await neon.json<readonly Operation[]>(
+    'operations',
+    'list',
+    '--project-id',
+    project.id,
+  );
+  const done = operations.map(({ action, status }) => `${action} ${status}`);
+  expect(done.slice(-2)).toEqual(['start_compute finished', 'create_timeline finished']);
+});
+
+test('the neon command adds a compute to a branch without one, but none that reads alone', async () => {
+  const { project } = await platform.createProject();
+  const branches = <Printed>(...args: readonly string[]) =>
+    neon.json<Printed>('branches', ...args, '--project-id', project.id);
+  await branches('create', '--name', 'bare', '--no-compute');
+  const added = await branches<Endpoint>(
+    'add-compute',
+    'bare',
+    '--type',
+    'read_write',
+    '--cu',
+    '1-2',
+  );
+  expect(added).toMatchObject({ autoscaling_limit_min_cu: 1, autoscaling_limit_max_cu: 2 });
+  await expect(branches('add-compute', 'bare')).rejects.toThrow('read_only endpoints');
+});
+
+test('a linked folder knows its project and branch, and pulls URIs that are served', async () => {
+  using linked = new NeonCommand(platform);
+  const { project } = await platform.createProject();
+  await linked.run('set-context', '--project-id', project.id);
+  expect(await linked.run('branches', 'list')).toContain('main');
+  await linked.run('link', '--project-id', project.id, '--yes', '--no-env-pull');
+  await linked.run('checkout', 'dev', '--create');
+  expect(linked.readFile('.neon')).toContain('"branch": "dev"');
+  expect(await linked.run('status')).toContain('"name":"dev"');
+  const pulled = linked.readFile('.env.local');
+  for (const name of ['DATABASE_URL', 'DATABASE_URL_UNPOOLED']) {
+    const uri = new RegExp(`^${name}="(.*)"$`, 'm').exec(pulled)?.[1] ?? '';
+    await using client = await connectClient(uri);
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  }
+});
+
+test('the neon command gets, renames and schedules snapshots', async () => {
+  const { project } = await platform.createProject();
+  const snapshots = <Printed>(...args: readonly string[]) =>
+    neon.json<Printed>('snapshots', ...args, '--project-id', project.id);
+  const made = await snapshots<Snapshot>('create', '--branch', 'main', '--name', 'first');
+  expect(await snapshots('get', 'first')).toMatchObject({ id: made.id, name: 'first' });
+  expect(await snapshots('update', 'first', '--name', 'gold')).toMatchObject({ name: 'gold' });
+  const daily = ['--frequency', 'daily', '--hour', '3', '--retention', '7200'];
+  await snapshots('schedule', 'set', '--branch', 'main', ...daily);
+  expect(await snapshots('schedule', 'get', '--branch', 'main')).toEqual([
+    { frequency: 'daily', hour: 3, retention_seconds: 7200 },
+  ]);
+});
+
+test('the neon command makes a key of a person, which works until it is revoked', async () => {
+  const made = await neon.json<{ id: number; key: string }>('api-keys', 'create', '--name', 'mine');
+  using other = new NeonCommand(platform, made.key);
+  expect(await other.json('me')).toMatchObject({ login: 'admin' });
+  const keys = await neon.json<readonly { name: string }[]>('api-keys', 'list');
+  expect(keys.map(({ name }) => name)).toContain('mine');
+  await neon.run('api-keys', 'revoke', String(made.id));
+  await expect(other.run('me')).rejects.toThrow();
+});
+
+test('the neon command hands on any request, and shows the answer as it came', async () => {
+  const { project } = await platform.createProject();
+  const path = `/projects/${project.id}`;
+  const got = await neon.run('api', path, '--include', '--header', 'X-Request-ID: mine');
+  expect(got).toContain('HTTP 200');
+  expect(got).toContain('x-neon-ret-request-id: mine');
+  const made = await neon.run('api', `${path}/branches`, '--field', 'branch.name=by-hand');
+  expect(JSON.parse(made)).toMatchObject({ branch: { name: 'by-hand' } });
+  const listed = await neon.run('api', `${path}/branches`, '--query', 'search=by-h');
+  expect((JSON.parse(listed) as { branches: unknown[] }).branches).toHaveLength(1);
+  await expect(neon.run('api', '/projects/none-such-00000000')).rejects.toThrow('not found');
+});
+
+test('what pgfleet has not is said by the neon command in a sentence', async () => {
+  const { project } = await platform.createProject();
+  const here = ['--project-id', project.id];
+  await expect(neon.run('buckets', 'list', ...here)).rejects.toThrow('no object storage');
+  await expect(neon.run('functions', 'list', ...here)).rejects.toThrow('runs no functions');
+  expect(await neon.run('neon-auth', 'status', ...here)).toContain('not configured');
 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -43,6 +43,11 @@ export class NeonCommand implements Disposable {
   /** Runs the command and reads the JSON that it prints. */
   async json<Printed>(...args: readonly string[]): Promise<Printed> {
     return JSON.parse(await this.run(...args, '--output', 'json')) as Printed;
+  }
+
+  /** What the command has written into the folder that it runs in. */
+  readFile(name: string): string {
+    return readFileSync(join(this.#home, name), 'utf8');
   }
 
   [Symbol.dispose](): void {

@@ -2,12 +2,17 @@
  * What the contract has and pgfleet does not: known addresses that are answered with 501, so that a
  * client learns that it asked for something that exists elsewhere. Unknown ones are answered with
  * 404. An operation that gets a route leaves this list; the router refuses to know one twice.
+ *
+ * Neon's clients look at optional services of a branch on the way to something else. They go on when
+ * the message of a 501 says "not available", and for some services only when the answer is 404.
  */
 
 /** Operations that are missing for one reason. */
 export interface UnimplementedGroup {
-  /** For people, as the end of "not implemented: …". */
+  /** For people, as the end of "this operation is not available: …". */
   readonly reason: string;
+  /** Whether these read something that no branch has: the answer is 404 then. */
+  readonly isAbsent?: true;
   /** Methods, then the path below `/api/v2` with `{names}` of parameters. */
   readonly addresses: readonly string[];
 }
@@ -49,15 +54,25 @@ export const unimplementedGroups: readonly UnimplementedGroup[] = [
   {
     reason: 'pgfleet has no Data API',
     addresses: [
-      `GET POST PATCH DELETE ${branch}/data-api/{database_name}`,
+      `POST PATCH DELETE ${branch}/data-api/{database_name}`,
       // It judges what the Data API would show.
       `GET ${project}/advisors`,
     ],
   },
   {
+    reason: 'pgfleet has no Data API',
+    isAbsent: true,
+    addresses: [`GET ${branch}/data-api/{database_name}`],
+  },
+  {
+    reason: 'pgfleet has no service for the users of applications',
+    isAbsent: true,
+    addresses: [`GET ${branch}/auth`],
+  },
+  {
     reason: 'pgfleet has no service for the users of applications',
     addresses: [
-      `GET POST DELETE ${branch}/auth`,
+      `POST DELETE ${branch}/auth`,
       `GET POST DELETE ${branch}/auth/domains`,
       `POST ${branch}/auth/users`,
       `DELETE ${branch}/auth/users/{auth_user_id}`,
@@ -124,7 +139,7 @@ export const unimplementedGroups: readonly UnimplementedGroup[] = [
     ],
   },
   {
-    reason: 'only newer clients know them, the published contract does not',
+    reason: 'only newer clients know it, the published contract does not',
     addresses: [
       `GET ${project}/members`,
       `PUT DELETE ${project}/members/{member_id}/role`,
@@ -140,14 +155,16 @@ export interface UnimplementedOperation {
   readonly method: string;
   readonly path: string;
   readonly reason: string;
+  readonly status: 404 | 501;
 }
 
 /** The missing operations, one by one. */
 export const unimplementedOperations: readonly UnimplementedOperation[] =
-  unimplementedGroups.flatMap(({ reason, addresses }) =>
+  unimplementedGroups.flatMap(({ reason, isAbsent, addresses }) =>
     addresses.flatMap((address) => {
       const methods = address.split(' ');
       const path = methods.pop() ?? '';
-      return methods.map((method) => ({ method, path, reason }));
+      const status = isAbsent ? 404 : 501;
+      return methods.map((method) => ({ method, path, reason, status }) as const);
     }),
   );
