@@ -13,11 +13,11 @@ const { fetch } = globalThis;
 
 globalThis.fetch = async (input, init) => {
   const response = await fetch(input, init);
-  const request = new Request(input, init);
-  const { pathname } = new URL(request.url);
+  const { method, url } = input instanceof Request ? input : new Request(input, init);
+  const { pathname } = new URL(url);
   if (pathname.startsWith(`${API}/`)) {
     watch.note({
-      method: request.method,
+      method,
       path: pathname.slice(API.length),
       status: response.status,
       contentType: response.headers.get('content-type') ?? undefined,

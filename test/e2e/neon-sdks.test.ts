@@ -1,0 +1,214 @@
+import { createNeonClient, raw } from '@neon/sdk';
+import type { NeonClient } from '@neon/sdk';
+import { createApiClient } from '@neondatabase/api-client';
+import type { Api } from '@neondatabase/api-client';
+import { connectClient, startPlatform } from '@pgfleet/testkit';
+import type { Platform } from '@pgfleet/testkit';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+
+/* Neon's two clients for TypeScript, as npm has them, told nothing but where the API is. */
+
+let platform: Platform;
+let sdk: NeonClient<true>;
+let api: Api<unknown>;
+beforeAll(async () => {
+  platform = await startPlatform();
+  const address = `${platform.apiUrl}/api/v2`;
+  sdk = createNeonClient({
+    apiKey: platform.adminKey,
+    baseUrl: address,
+    throwOnError: true,
+    wait: { pollIntervalMs: 100 },
+  });
+  api = createApiClient({ apiKey: platform.adminKey, baseURL: address });
+});
+afterAll(async () => await platform[Symbol.asyncDispose]());
+
+async function rows(uri: string, text: string): Promise<unknown[]> {
+  await using client = await connectClient(uri);
+  return (await client.query(text)).rows;
+}
+
+test('the SDK creates a project and connects, directly and through the pooler', async () => {
+  for (const pooled of [true, false]) {
+    const made = await sdk.projects.createAndConnect({ name: 'app', pooled });
+    expect(await rows(made.connectionString, 'select 1 as one')).toEqual([{ one: 1 }]);
+    const again = await sdk.postgres.connectionString({ projectId: made.project.id, pooled });
+    expect(again.includes('-pooler')).toBe(pooled);
+    expect(await rows(again, 'select 1 as one')).toEqual([{ one: 1 }]);
+  }
+});
+
+test('the SDK walks through all pages of a list', async () => {
+  const names = ['page-1', 'page-2', 'page-3'];
+  for (const name of names) await sdk.projects.create({ name }, { waitForReadiness: false });
+  const all = await sdk.projects.list({ search: 'page-', limit: 1 }).all();
+  expect(all.map(({ name }) => name).toSorted()).toEqual(names);
+  const { id } = all[0]!;
+  await sdk.branches.create({ projectId: id, name: 'second', noCompute: true });
+  const branches = await sdk.branches.list({ projectId: id, limit: 1 }).all();
+  expect(branches.map(({ name }) => name).toSorted()).toEqual(['main', 'second']);
+  const operations = await sdk.operations.list({ projectId: id }).all();
+  expect(operations.map(({ action }) => action)).toContain('create_branch');
+});
+
+test('the SDK leads a branch through its life, waiting for what it starts', async () => {
+  const { project } = await sdk.projects.createAndConnect({ name: 'life' });
+  const projectId = project.id;
+  const main = await sdk.branches.getDefault({ projectId });
+  const { branch, endpoint, connectionString } = await sdk.branches.createAndConnect({
+    projectId,
+    name: 'preview',
+    compute: { minCu: 0.25, maxCu: 1 },
+  });
+  const place = { projectId, branchId: branch.id };
+  expect([branch.parent_id, endpoint.autoscaling_limit_max_cu]).toEqual([main.id, 1]);
+  await rows(connectionString, 'create table mine as select 1 as one');
+  const { diff } = await sdk.branches.compareSchema({ ...place, databaseName: 'neondb' });
+  expect(diff).toContain('CREATE TABLE public.mine');
+  await sdk.branches.resetFromParent(place, { waitForReadiness: true });
+  expect(await rows(connectionString, `select to_regclass('mine') as mine`)).toEqual([
+    { mine: null },
+  ]);
+  await sdk.branches.update({ ...place, protected: true });
+  await expect(sdk.branches.delete(place)).rejects.toMatchObject({ kind: 'api', status: 422 });
+  await sdk.branches.update({ ...place, protected: false });
+  await sdk.branches.delete(place);
+  await expect(sdk.branches.get(place)).rejects.toMatchObject({ kind: 'not_found', status: 404 });
+});
+
+test('the SDK changes, suspends and starts a compute', async () => {
+  const { project } = await sdk.projects.createAndConnect({ name: 'compute' });
+  const projectId = project.id;
+  const [endpoint] = await sdk.postgres.endpoints.list({ projectId });
+  const place = { projectId, endpointId: endpoint!.id };
+  const waits = { waitForReadiness: true };
+  const changed = await sdk.postgres.endpoints.update(
+    { ...place, autoscaling_limit_max_cu: 2, suspend_timeout_seconds: -1 },
+    waits,
+  );
+  expect(changed).toMatchObject({ autoscaling_limit_max_cu: 2, suspend_timeout_seconds: -1 });
+  await sdk.postgres.endpoints.suspend(place, waits);
+  expect((await sdk.postgres.endpoints.get(place)).current_state).toBe('idle');
+  await sdk.postgres.endpoints.start(place, waits);
+  expect((await sdk.postgres.endpoints.get(place)).current_state).toBe('active');
+});
+
+test('the SDK takes a snapshot, looks at it beside the branch, and puts it in its place', async () => {
+  const { project, connectionString } = await sdk.projects.createAndConnect({ name: 'gold' });
+  const projectId = project.id;
+  await rows(connectionString, 'create table kept as select 1 as one');
+  const main = await sdk.branches.getDefault({ projectId });
+  const place = { projectId, branchId: main.id };
+  const waits = { waitForReadiness: true };
+  const snapshot = await sdk.snapshots.create({ ...place, name: 'gold' }, waits);
+  await rows(connectionString, 'drop table kept');
+  await sdk.snapshots.restore(
+    { projectId, snapshotId: snapshot.id, targetBranchId: main.id, finalize: true },
+    waits,
+  );
+  await platform.settle(projectId);
+  expect(await rows(connectionString, 'select one from kept')).toEqual([{ one: 1 }]);
+  await sdk.snapshots.setSchedule({ ...place, schedule: [{ frequency: 'daily', hour: 3 }] });
+  expect(await sdk.snapshots.list({ projectId })).toMatchObject([{ name: 'gold' }]);
+});
+
+test('the SDK says what kind of error it is', async () => {
+  const stranger = createNeonClient({ apiKey: 'nobody', baseUrl: `${platform.apiUrl}/api/v2` });
+  expect((await stranger.user.me()).error).toMatchObject({ kind: 'auth', status: 401 });
+  const quiet = { throwOnError: false } as const;
+  const { error } = await sdk.projects.get({ projectId: 'no-such-00000000' }, quiet);
+  expect(error).toMatchObject({ kind: 'not_found', message: 'project not found' });
+  const refused = await sdk.projects.create({ region_id: 'aws-mars-1' }, quiet);
+  expect(refused.error).toMatchObject({ kind: 'api' });
+});
+
+test('the SDK reads accounts, regions and keys', async () => {
+  expect(await sdk.user.me()).toMatchObject({ login: 'admin' });
+  expect(await sdk.user.organizations()).toHaveLength(1);
+  expect((await sdk.regions.list()).map(({ region_id: id }) => id)).toEqual(['aws-us-east-2']);
+  const key = await sdk.apiKeys.create({ keyName: 'from-sdk' });
+  expect((await sdk.apiKeys.list()).map(({ name }) => name)).toContain('from-sdk');
+  await sdk.apiKeys.revoke({ keyId: key.id });
+});
+
+test('the API client leads a project through its life', async () => {
+  const { data: created } = await api.createProject({ project: { name: 'axios' } });
+  const { id } = created.project;
+  const uri = created.connection_uris[0]!.connection_uri;
+  expect(await rows(uri, 'select 1 as one')).toEqual([{ one: 1 }]);
+  const { data: updated } = await api.updateProject(id, { project: { name: 'axios-2' } });
+  expect(updated).toMatchObject({ project: { name: 'axios-2' }, operations: [] });
+  const { data: found } = await api.listProjects({ search: 'axios', limit: 5 });
+  expect(found.projects).toMatchObject([{ id, name: 'axios-2' }]);
+  const names = { projectId: id, database_name: 'neondb', role_name: 'neondb_owner' };
+  const { data: revealed } = await api.getConnectionUri({ ...names, pooled: true });
+  expect(await rows(revealed.uri, 'select 1 as one')).toEqual([{ one: 1 }]);
+  await api.deleteProject(id);
+  await expect(api.getProject(id)).rejects.toMatchObject({ response: { status: 404 } });
+  await api.recoverProject(id);
+  expect((await api.getProject(id)).status).toBe(200);
+});
+
+test('the API client restores a branch and deletes one', async () => {
+  const { data: created } = await api.createProject({ project: {} });
+  const { id } = created.project;
+  const uri = created.connection_uris[0]!.connection_uri;
+  await rows(uri, 'create table notes as select 1 as one');
+  const [{ at }] = (await rows(
+    uri,
+    `select date_trunc('milliseconds', clock_timestamp()) as at from pg_sleep(0.002)`,
+  )) as [{ at: Date }];
+  await rows(uri, 'drop table notes');
+  const main = created.branch.id;
+  await api.restoreProjectBranch(id, main, {
+    source_branch_id: main,
+    source_timestamp: at.toISOString(),
+    preserve_under_name: 'kept',
+  });
+  await platform.settle(id);
+  expect(await rows(uri, 'select one from notes')).toEqual([{ one: 1 }]);
+  const { data: made } = await api.createProjectBranch(id, {
+    branch: { name: 'dev' },
+    endpoints: [{ type: 'read_write' as never }],
+  });
+  await platform.settle(id);
+  await api.deleteProjectBranch({ projectId: id, branchId: made.branch.id });
+  await platform.settle(id);
+  const gone = await api.deleteProjectBranch({ projectId: id, branchId: made.branch.id });
+  expect(gone.status).toBe(204);
+});
+
+test('both clients read what several projects have used', async () => {
+  const ids = ['one', 'two'].map((name) => sdk.projects.create({ name }));
+  const [one, two] = await Promise.all(ids);
+  const org = one!.org_id!;
+  const hour = 3_600_000;
+  const frame = {
+    from: new Date(Date.now() - hour).toISOString(),
+    to: new Date(Date.now() + hour).toISOString(),
+    granularity: 'hourly' as const,
+    org_id: org,
+    project_ids: [one!.id, two!.id],
+    metrics: ['compute_unit_seconds' as const],
+  };
+  const seen = async () => {
+    const { data } = await api.getConsumptionHistoryPerProjectV2(frame as never);
+    const listed = await sdk.consumption.perProjectV2(frame).all();
+    return [data.projects, listed].map((list) => list.map(({ project_id: id }) => id).toSorted());
+  };
+  const wanted = [one!.id, two!.id].toSorted();
+  const isComplete = async () => JSON.stringify(await seen()) === JSON.stringify([wanted, wanted]);
+  await vi.waitUntil(isComplete, { timeout: 30_000, interval: 500 });
+  expect(await seen()).toEqual([wanted, wanted]);
+});
+
+test('what the SDK has no method for is reached through its raw functions', async () => {
+  const { data, error } = await raw.getConnectionUri({
+    client: sdk.client,
+    path: { project_id: 'no-such-00000000' },
+    query: { database_name: 'neondb', role_name: 'neondb_owner' },
+  });
+  expect(data).toBeUndefined();
+  expect(error).toMatchObject({ message: 'project not found' });
+});
