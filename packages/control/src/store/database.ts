@@ -19,23 +19,38 @@ export interface DatabaseOptions {
    * repeats idempotent work when it is lost (leases, finished steps) does not wait for the disk.
    */
   readonly isDurable?: boolean;
+  readonly limits?: DatabaseLimits;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
-const STATEMENT_TIMEOUT_MS = 15_000;
+/** How long the database may take. */
+export interface DatabaseLimits {
+  readonly connectMs: number;
+  /** For one statement, and between two of one transaction; the server keeps to it. */
+  readonly statementMs: number;
+  /** Until the answer is here, from a server that does not keep to the former. */
+  readonly answerMs: number;
+}
+
+const defaultLimits: DatabaseLimits = { connectMs: 3_000, statementMs: 15_000, answerMs: 18_000 };
 
 /**
  * Opens a pool on the control database. It connects lazily and reconnects by itself; while the
  * database cannot be reached, every query fails with PgfleetError `unavailable`.
  */
-export function openDatabase({ url, maxConnections, log, isDurable }: DatabaseOptions): Database {
+export function openDatabase({
+  url,
+  maxConnections,
+  log,
+  isDurable,
+  limits = defaultLimits,
+}: DatabaseOptions): Database {
   const pool = new Pool({
     connectionString: url,
     max: maxConnections,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: limits.connectMs,
+    statement_timeout: limits.statementMs,
+    query_timeout: limits.answerMs,
+    idle_in_transaction_session_timeout: limits.statementMs,
     application_name: 'pgfleet-control',
     types: { getTypeParser },
     ...(isDurable === false ? { options: '-c synchronous_commit=off' } : {}),
@@ -53,15 +68,23 @@ export function openDatabase({ url, maxConnections, log, isDurable }: DatabaseOp
 const getTypeParser: CustomTypesConfig['getTypeParser'] = (oid, format) =>
   oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format);
 
-// A pool whose errors tell an unavailable database from a wrong statement.
+// A pool whose errors tell an unavailable database from a wrong statement. After an error that the
+// server did not answer with, nobody knows what a connection is in the middle of, so it is closed: the
+// next one to use it could go on with half a transaction.
 function translating(pool: Pool): PostgresPool {
   return {
     connect: async () => {
       const client = await pool.connect().catch(rethrow);
+      let broken: Error | undefined;
       return {
         query: (text: string, values: readonly unknown[]) =>
-          client.query(text, [...values]).catch(rethrow),
-        release: () => client.release(),
+          (broken ? Promise.reject(broken) : client.query(text, [...values])).catch(
+            (error: unknown) => {
+              if (!(error instanceof DatabaseError)) broken ??= error as Error;
+              return rethrow(error);
+            },
+          ),
+        release: () => client.release(broken),
       };
     },
     end: () => pool.end(),
@@ -74,8 +97,8 @@ function rethrow(error: unknown): never {
 }
 
 // Classes and codes of SQLSTATE that speak of the server's state or load, not of the statement:
-// connection, shutdown, resources, read-only, timeout, lock, deadlock.
-const unavailableStates = /^(08|57P0|53[03]|25006$|57014$|55P03$|40P01$)/;
+// connection, shutdown, resources, read-only, timeouts, lock, deadlock.
+const unavailableStates = /^(08|57P0|53[03]|25006$|25P0[34]$|57014$|55P03$|40P01$)/;
 
 function isUnavailable(error: unknown): boolean {
   // What the server did not say itself comes from a connection that broke or could not be made.
