@@ -71,6 +71,11 @@ export const errorCatalogue = {
     'the specified date-time range is outside the boundaries of the specified granularity',
   ),
   idempotency_key_reused: user(422, 'this Idempotency-Key was used before with another request'),
+  precondition_failed: entry(412, 'XX000', {
+    kind: 'conflict',
+    retryable: false,
+    title: 'the object is not any more what If-Match names: it was changed meanwhile',
+  }),
   passwords_not_stored: user(412, 'passwords are not stored for this project'),
   endpoint_disabled: entry(422, 'XX000', {
     kind: 'conflict',
@@ -114,6 +119,11 @@ export const errorCatalogue = {
     kind: 'unavailable',
     retryable: true,
     title: 'too many requests, try again later',
+  }),
+  rate_limited: entry(429, '53300', {
+    kind: 'denied',
+    retryable: true,
+    title: 'rate limit exceeded, try again later',
   }),
   not_implemented: entry(501, '0A000', {
     kind: 'user',

@@ -17,7 +17,7 @@ import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
 import { purgeProjects } from './chores/purge-projects.ts';
 import { runRestoreDrills } from './chores/run-restore-drills.ts';
 import type { DrillContext } from './chores/run-restore-drills.ts';
-import { ControlConfig, masterKeyText } from './config.ts';
+import { ControlConfig, masterKeyText, rateLimitsOf } from './config.ts';
 import type { Installation } from './domain/installation.ts';
 import { createInternalApi } from './internal-api/server.ts';
 import { listenAt } from './listen.ts';
@@ -61,7 +61,9 @@ await runProcess(log, async (shutdown) => {
   await listenAt(internalApi, config.PGFLEET_CONTROL_ADDRESS);
   shutdown.add({ name: 'internal api', limitMs: 3_000, run: () => internalApi.close() });
 
-  const api = createApi({ ...parts, secrets, installation, conflicts: new ConflictQueue() });
+  const conflicts = new ConflictQueue();
+  const rateLimits = rateLimitsOf(config);
+  const api = createApi({ ...parts, secrets, installation, conflicts, rateLimits });
   const listener = { host: config.PGFLEET_API_ADDRESS, port: config.PGFLEET_API_PORT };
   const address = await api.listen(listener);
   shutdown.add({ name: 'api', limitMs: 5_000, run: () => api.close() });

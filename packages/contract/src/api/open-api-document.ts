@@ -83,7 +83,7 @@ function describeOperation(
     parameters: [
       ...pathParameters(operation.path),
       ...(query ? queryParameters(query, components) : []),
-      ...(operation.method === 'GET' ? [requestId] : [requestId, idempotencyKey]),
+      ...headers(operation),
     ],
     ...(body
       ? { requestBody: { required: isNeeded(body), content: content(body, components) } }
@@ -105,6 +105,28 @@ const idempotencyKey = header(
   'Idempotency-Key',
   'A call repeated with the same key within a day gets the first answer and changes nothing.',
 );
+
+const prefer = header(
+  'Prefer',
+  'With `wait=N` the answer comes when its operations have ended, or after N seconds, at most 55.',
+);
+const ifMatch = header(
+  'If-Match',
+  'The ETag of the object as it was seen; 412 when it has changed since.',
+);
+const ifNoneMatch = header(
+  'If-None-Match',
+  'The ETag of the object as it is known; 304 when it has not changed since.',
+);
+
+function headers({ method, path }: ApiOperation): JsonObject[] {
+  const isObject = objectPath.test(path);
+  if (method === 'GET') return isObject ? [requestId, ifNoneMatch] : [requestId];
+  const changing = [requestId, idempotencyKey, prefer];
+  return isObject && method !== 'POST' ? [...changing, ifMatch] : changing;
+}
+
+const objectPath = /(\}|backup_schedule|spending_limit)$/;
 
 function header(name: string, description: string): JsonObject {
   return { name, in: 'header', required: false, description, schema: { type: 'string' } };

@@ -161,8 +161,25 @@ Operators are the user of \`admin.key\`.
 
 ## What differs from Neon
 
-- Every change takes an \`Idempotency-Key\`: a call repeated with the same key within a day gets the
-  first answer and changes nothing; the same key with another request is answered with 422.
+- Every change takes an \`Idempotency-Key\` of at most 255 characters: a call repeated with the same
+  key within a day gets the first answer and changes nothing, also when control was killed in between;
+  one that comes while the first is under way waits for it. The same key with another method, path or
+  body is answered with 422. Keys are the user's, or those of one key of an organization. Refusals are
+  not kept: what was refused has changed nothing and may be tried again.
+- \`Prefer: wait=N\` on a change: the answer comes when the operations that it names have ended, or
+  after N seconds, at most 55, and shows everything as it is by then; \`Preference-Applied: wait=N\`
+  says so. A thousand calls may wait at a time; to one more the answer comes at once, without that
+  header. With an \`Idempotency-Key\` the same call takes up the wait again.
+- \`ETag\` on \`GET\` of single objects and on changes of them: it changes with everything that can be
+  seen of the object, what a compute uses included. \`If-Match\` on \`PATCH\`, \`PUT\` and \`DELETE\` of
+  what \`GET\` shows, and on snapshots: 412 when the object has another ETag, and of two changes with
+  the same one exactly one is made. \`If-None-Match\` on \`GET\`: 304. What is already gone is deleted
+  with 204 whatever \`If-Match\` says.
+- Rates are limited as the contract's documentation says: 700 requests a minute for a user with all
+  keys, or an organization with all of its keys, 40 a second to one route, 30 a minute for consumption,
+  10 a second for making keys of an organization; more are answered with 429 and \`Retry-After\`.
+  Operators are not limited; [config.md](config.md) names the variables. Every control process counts
+  for itself.
 - Changes that wait for each other are queued in order. While a branch is being restored, requests
   that would delete it, restore it again, make a child of it or change its endpoints wait for their
   turn; 423 is answered when that takes more than 15 seconds.
@@ -178,7 +195,7 @@ Operators are the user of \`admin.key\`.
   \`PGFLEET_DOMAIN\` that resolves to use those as they are.
 - \`synthetic_storage_size\` is what data and history of all branches and snapshots occupy on the host
   as last measured; \`logical_size\` of a branch is left out until it was measured.
-- There are no plans and no rate limits. \`data_storage_bytes_hour\` and \`written_data_bytes\` are 0
+- There are no plans, and so no limits of branches or of running computes. \`data_storage_bytes_hour\` and \`written_data_bytes\` are 0
   until they are metered.
 `;
 }

@@ -1,73 +1,52 @@
-import { createHash } from 'node:crypto';
 import { PgfleetError } from '@pgfleet/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Principal } from '../domain/principal.ts';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
-import {
-  isAnswered,
-  reserveIdempotencyKey,
-  saveIdempotentAnswer,
-} from '../store/idempotency-keys.ts';
-import type { EarlierCall, IdempotentCall } from '../store/idempotency-keys.ts';
+import { isAnswered } from '../store/idempotency-keys.ts';
 import type { AuditEntry } from '../store/schema.ts';
 import type { ApiContext } from './api-context.ts';
 import { principalOf } from './authenticate.ts';
+import { etagOf } from './etag.ts';
 import { hangUpSignal } from './hang-up.ts';
+import { answerOnce, idempotentCall } from './idempotency.ts';
+import type { KeptAnswer } from './idempotency.ts';
+import type { ReadObject } from './objects.ts';
+import { preferredWaitSeconds } from './preferences.ts';
+import { operationsOf, refreshAnswer } from './refresh-answer.ts';
 
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
   /** Whether operations under way were cancelled. */
   readonly preempts?: boolean;
+  /** What `GET` answers for the changed object, where there is such a thing: its ETag is sent. */
+  readonly reread?: ReadObject;
 }
-
-const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
 
 interface Http {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
 
+type Change = (tx: Database) => Promise<Answer>;
+
 /**
  * Runs a change in one transaction together with its row of the audit log and, when the client
  * sent an `Idempotency-Key`, with its answer: a repeated call gets the same answer and changes
- * nothing. One that conflicts with what is under way waits for its turn.
+ * nothing. One that conflicts with what is under way waits for its turn. A client that prefers to
+ * wait is answered when the operations of the answer have ended.
  *
  * @throws PgfleetError `idempotency_key_reused` when the key was used for another request;
  * `conflicting_operations` when its turn does not come.
  */
-export function mutate(
-  context: ApiContext,
-  http: Http,
-  change: (tx: Database) => Promise<Answer>,
-): Promise<FastifyReply> {
-  return inTurn(context, http, () => attempt(context, http, change));
-}
-
-async function attempt(
-  context: ApiContext,
-  { request, reply }: Http,
-  change: (tx: Database) => Promise<Answer>,
-): Promise<FastifyReply> {
-  const call = idempotentCall(request);
-  const answer = await context.db.transaction().execute(async (tx) => {
-    const earlier = call && (await reserveIdempotencyKey(tx, call));
-    if (call && earlier) return replay(context, call, earlier);
-    const fresh = await change(tx);
-    await appendAuditEntry(tx, auditEntry(request, fresh.status));
-    if (call) await saveIdempotentAnswer(tx, call, seal(context, call, fresh));
-    return fresh;
-  });
-  if (answer.preempts) context.worker.preempt();
-  else context.worker.kick();
-  // Nothing is not the JSON text `null`.
-  return reply.code(answer.status).send(answer.body ?? undefined);
+export function mutate(context: ApiContext, http: Http, change: Change): Promise<FastifyReply> {
+  return mutatePrepared(context, http, { prepare: async () => undefined, change });
 }
 
 /**
- * Like {@link mutate}, for a change that somebody else has to be asked about first, which no
- * transaction should wait for. A repeated call asks nobody.
+ * Like {@link mutate}, for a change that something has to be found out about first, by asking somebody
+ * whom no transaction should wait for, or for which the same call may be refused later. A repeated
+ * call asks nobody.
  */
 export async function mutatePrepared<T>(
   context: ApiContext,
@@ -78,13 +57,75 @@ export async function mutatePrepared<T>(
   },
 ): Promise<FastifyReply> {
   const call = idempotentCall(http.request);
-  if (call && (await isAnswered(context.db, call))) {
-    return mutate(context, http, () => Promise.reject(new PgfleetError('unavailable')));
-  }
-  return inTurn(context, http, async () => {
+  const isKnown = async () => call !== undefined && (await isAnswered(context.db, call));
+  const committed = await inTurn(context, http, async () => {
+    if (await isKnown()) return commit(context, http, unknownChange);
     const prepared = await work.prepare();
-    return attempt(context, http, (tx) => work.change(tx, prepared));
+    return commit(context, http, (tx) => work.change(tx, prepared));
   });
+  return answer(context, http, committed);
+}
+
+// Its answer is repeated instead, unless that was forgotten at this very moment.
+const unknownChange: Change = () => Promise.reject(new PgfleetError('unavailable'));
+
+interface Committed extends KeptAnswer, Pick<Answer, 'preempts' | 'reread'> {}
+
+async function commit(context: ApiContext, { request }: Http, change: Change): Promise<Committed> {
+  const call = idempotentCall(request);
+  const committed = await context.db.transaction().execute(async (tx): Promise<Committed> => {
+    const work = async () => {
+      const fresh = await change(tx);
+      await appendAuditEntry(tx, auditEntry(request, fresh.status));
+      return { ...fresh, etag: await tagOf(fresh, tx) };
+    };
+    return call ? answerOnce(context, { tx, call }, work) : work();
+  });
+  if (committed.preempts) context.worker.preempt();
+  else context.worker.kick();
+  return committed;
+}
+
+async function answer(
+  context: ApiContext,
+  http: Http,
+  committed: Committed,
+): Promise<FastifyReply> {
+  const { status, body, etag } = await asPreferred(context, http, committed);
+  if (etag !== undefined) http.reply.header('etag', etag);
+  // Nothing is not the JSON text `null`.
+  return http.reply.code(status).send(body ?? undefined);
+}
+
+// A preference may be passed over, and is when too many wait already.
+async function asPreferred(
+  context: ApiContext,
+  { request, reply }: Http,
+  committed: Committed,
+): Promise<KeptAnswer> {
+  const seconds = preferredWaitSeconds(request.headers);
+  if (seconds === undefined || context.waits.isFull) return committed;
+  reply.header('preference-applied', `wait=${seconds}`);
+  const ids = operationsOf(committed.body);
+  if (seconds === 0 || ids.length === 0) return committed;
+  const over = AbortSignal.any([hangUpSignal(reply), AbortSignal.timeout(seconds * 1_000)]);
+  await context.waits.until(ids, over);
+  try {
+    const body = await refreshAnswer(committed.body, context);
+    return { status: committed.status, body, etag: await tagOf(committed, context.db) };
+  } catch (error) {
+    // The change is made: that must not look like a failure.
+    context.log.info({ err: error, request_id: request.id }, 'answer could not be read again');
+    return committed;
+  }
+}
+
+async function tagOf(
+  { reread }: Pick<Answer, 'reread'>,
+  db: Database,
+): Promise<string | undefined> {
+  const object = await reread?.(db);
+  return object === undefined ? undefined : etagOf(object);
 }
 
 // Only what belongs to one project conflicts.
@@ -109,36 +150,4 @@ export function auditEntry(request: FastifyRequest, status: number): AuditEntry 
     status,
     remote_addr: request.ip,
   };
-}
-
-function idempotentCall(request: FastifyRequest): IdempotentCall | undefined {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key !== 'string' || key === '' || key.length > MAX_IDEMPOTENCY_KEY_LENGTH) {
-    throw new PgfleetError('invalid_request', {
-      message: `invalid request: Idempotency-Key must have 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters`,
-    });
-  }
-  const content = JSON.stringify([request.method, request.url, request.body ?? null]);
-  const requestHash = createHash('sha256').update(content).digest('hex');
-  return { subject: subjectOf(principalOf(request)), key, requestHash };
-}
-
-// A user's keys speak with one voice. One of an organization may open less than who made it.
-function subjectOf({ subject, userId, apiKeyId }: Principal): string {
-  return subject === 'user' ? userId : `api_key/${apiKeyId}`;
-}
-
-function replay({ secrets }: ApiContext, call: IdempotentCall, earlier: EarlierCall): Answer {
-  if (earlier.requestHash !== call.requestHash) throw new PgfleetError('idempotency_key_reused');
-  const body: unknown = JSON.parse(secrets.open(earlier.sealedAnswer, sealContext(call)));
-  return { status: earlier.status, body };
-}
-
-function seal({ secrets }: ApiContext, call: IdempotentCall, { status, body }: Answer) {
-  return { status, sealedAnswer: secrets.seal(JSON.stringify(body), sealContext(call)) };
-}
-
-function sealContext({ subject, key }: IdempotentCall): string {
-  return `idempotency/${subject}/${key}`;
 }

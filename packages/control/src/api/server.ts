@@ -5,12 +5,15 @@ import type { ErrorBody } from '@pgfleet/contract';
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { appendAuditEntry } from '../store/audit-log.ts';
-import type { ApiContext } from './api-context.ts';
+import type { ApiContext, ApiOptions } from './api-context.ts';
 import { authenticate } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { describeError } from './describe-error.ts';
+import { tagObjects } from './etag.ts';
 import { healthRoutes } from './health.ts';
 import { auditEntry } from './mutation.ts';
+import { OperationWaits } from './operation-waits.ts';
+import { limitRates } from './rate-limiter.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { backupScheduleRoutes } from './routes/backup-schedules.ts';
@@ -48,8 +51,10 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_PARAM_LENGTH = 63 * 3;
 
 /** Builds the server of the public API: `/api/v2` with its description, `/healthz` and `/metrics`. */
-export function createApi(context: ApiContext): FastifyInstance {
-  const { log } = context;
+export function createApi(options: ApiOptions): FastifyInstance {
+  const { log } = options;
+  const waits = new OperationWaits(options);
+  const context: ApiContext = { ...options, waits };
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -67,6 +72,7 @@ export function createApi(context: ApiContext): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-neon-ret-request-id', request.id);
   });
+  app.addHook('preClose', async () => waits[Symbol.dispose]());
   acceptJson(app);
   healthRoutes(app, context);
   documentRoutes(app);
@@ -76,6 +82,8 @@ export function createApi(context: ApiContext): FastifyInstance {
 
 async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<void> {
   api.addHook('onRequest', (request) => authenticate(request, context.db));
+  limitRates(api, context);
+  tagObjects(api);
   // After validation, which has dropped what no schema knows and so has bounded the depth.
   api.addHook('preHandler', async ({ body, query, params }) => {
     for (const part of [body, query, params]) requireStorableText(part);
@@ -126,7 +134,10 @@ async function answerError(
 ): Promise<ErrorBody> {
   const body = describeError(error, { ...http, log: context.log });
   const { principal, method } = http.request;
-  if (principal && method !== 'GET' && method !== 'HEAD') await auditRefusal(http, context);
+  const isChange = method !== 'GET' && method !== 'HEAD';
+  // Who asks too often must not make the log grow by it.
+  const isFlood = http.reply.statusCode === 429;
+  if (principal && isChange && !isFlood) await auditRefusal(http, context);
   return body;
 }
 

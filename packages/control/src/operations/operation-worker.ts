@@ -42,6 +42,7 @@ export class OperationWorker implements AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #due = new WakeUp();
   readonly #heartbeat = new WakeUp();
+  readonly #listeners: ((id: OperationId) => void)[] = [];
   readonly #loops: Promise<unknown>;
   #isDatabaseDown = false;
 
@@ -68,6 +69,11 @@ export class OperationWorker implements AsyncDisposable {
   preempt(): void {
     this.#heartbeat.ring();
     this.#due.ring();
+  }
+
+  /** Calls back whenever an operation that ran here has ended, or has to wait. */
+  onThrough(listener: (id: OperationId) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Stops claiming, aborts what runs and gives its leases back. */
@@ -106,6 +112,7 @@ export class OperationWorker implements AsyncDisposable {
       this.#running.delete(operation.id);
       // Its end may have unblocked the next operation of the project, and freed a place.
       this.#due.ring();
+      for (const listener of this.#listeners) listener(operation.id);
     });
     this.#running.set(operation.id, { stop, ended });
   }

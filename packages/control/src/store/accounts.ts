@@ -27,6 +27,11 @@ export function getOrganization(db: Database, id: OrganizationId): Promise<Organ
   return db.selectFrom('organizations').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
+/** Locks an organization until the transaction ends. */
+export async function lockOrganization(tx: Database, id: OrganizationId): Promise<void> {
+  await tx.selectFrom('organizations').select('id').where('id', '=', id).forNoKeyUpdate().execute();
+}
+
 /** Notes the most that an organization means to spend in a month; null for no limit. */
 export async function setSpendingLimit(
   db: Database,

@@ -12,6 +12,7 @@ export interface EarlierCall {
   readonly requestHash: string;
   readonly status: number;
   readonly sealedAnswer: string;
+  readonly etag: string | null;
 }
 
 /**
@@ -39,6 +40,7 @@ export async function reserveIdempotencyKey(
     requestHash: earlier.request_hash,
     status: earlier.status ?? 0,
     sealedAnswer: earlier.sealed_answer ?? '',
+    etag: earlier.etag,
   };
 }
 
@@ -60,11 +62,11 @@ export async function isAnswered(
 export async function saveIdempotentAnswer(
   db: Database,
   call: IdempotentCall,
-  answer: { readonly status: number; readonly sealedAnswer: string },
+  answer: Omit<EarlierCall, 'requestHash'>,
 ): Promise<void> {
   await db
     .updateTable('idempotency_keys')
-    .set({ status: answer.status, sealed_answer: answer.sealedAnswer })
+    .set({ status: answer.status, sealed_answer: answer.sealedAnswer, etag: answer.etag })
     .where('subject', '=', call.subject)
     .where('key', '=', call.key)
     .execute();

@@ -1,6 +1,7 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { MemberRole, OrganizationId, UserId } from '@pgfleet/contract';
 import { sql } from 'kysely';
+import { lockOrganization } from './accounts.ts';
 import type { Database } from './database.ts';
 import type { MemberRow } from './schema.ts';
 
@@ -100,18 +101,18 @@ export async function insertMember(
   return count !== undefined && count > 0n;
 }
 
-// One change of members at a time: two admins who remove each other must not both succeed.
-async function lockMember(
+/**
+ * A member, of whose organization no other is changed until the transaction ends: two admins who
+ * remove each other must not both succeed.
+ *
+ * @throws PgfleetError `member_not_found`.
+ */
+export async function lockMember(
   tx: Database,
   organizationId: OrganizationId,
   id: string,
 ): Promise<MemberRow> {
-  await tx
-    .selectFrom('organizations')
-    .select('id')
-    .where('id', '=', organizationId)
-    .forNoKeyUpdate()
-    .execute();
+  await lockOrganization(tx, organizationId);
   return getMember(tx, organizationId, id);
 }
 

@@ -87,6 +87,32 @@ export function listOperations(
     .execute();
 }
 
+/** Which of these operations have not ended. */
+export async function listUnfinished(
+  db: Database,
+  ids: readonly OperationId[],
+): Promise<ReadonlySet<OperationId>> {
+  const rows = await db
+    .selectFrom('operations')
+    .select('id')
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .where('status', 'in', activeStatuses)
+    .execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** These operations, in no particular order. */
+export function listOperationsById(
+  db: Database,
+  ids: readonly OperationId[],
+): Promise<OperationRow[]> {
+  return db
+    .selectFrom('operations')
+    .selectAll()
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .execute();
+}
+
 /** @throws PgfleetError `operation_not_found`. */
 export async function getOperation(
   db: Database,

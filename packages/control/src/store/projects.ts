@@ -33,6 +33,13 @@ export async function getProject(
   return project ?? Promise.reject(await refusal(db, id, access));
 }
 
+/** A project for whoever may see it anyway; undefined once deleted. */
+export function findProject(db: Database, id: string): Promise<ProjectDetails | undefined> {
+  return detailed(db)
+    .where('projects.id', '=', id as ProjectId)
+    .executeTakeFirst();
+}
+
 /**
  * Locks a project until the transaction ends: its operations are inserted one caller at a time,
  * so that their order is the order in which they become visible.

@@ -282,6 +282,7 @@ interface IdempotencyKeysTable {
   readonly request_hash: string;
   readonly status: number | null;
   readonly sealed_answer: string | null;
+  readonly etag: string | null;
   readonly created_at: Generated<Date>;
 }
 

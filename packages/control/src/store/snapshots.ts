@@ -36,19 +36,28 @@ export function listSnapshots(db: Database, projectId: ProjectId): Promise<Snaps
     .execute();
 }
 
-/** @throws PgfleetError `snapshot_not_found`. */
-export async function getSnapshot(
+/** A snapshot, unless there is none or it was deleted. */
+export function findSnapshot(
   db: Database,
   projectId: ProjectId,
   id: string,
-): Promise<SnapshotRow> {
-  const snapshot = await db
+): Promise<SnapshotRow | undefined> {
+  return db
     .selectFrom('snapshots')
     .selectAll()
     .where('project_id', '=', projectId)
     .where('id', '=', id as SnapshotId)
     .where('deleted_at', 'is', null)
     .executeTakeFirst();
+}
+
+/** @throws PgfleetError `snapshot_not_found`. */
+export async function getSnapshot(
+  db: Database,
+  projectId: ProjectId,
+  id: string,
+): Promise<SnapshotRow> {
+  const snapshot = await findSnapshot(db, projectId, id);
   if (!snapshot) throw new PgfleetError('snapshot_not_found');
   return snapshot;
 }

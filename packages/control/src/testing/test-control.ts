@@ -14,6 +14,7 @@ import type {
 import { hashToken, SecretBox, silentLogger, waitUntil } from '@pgfleet/kit';
 import type { FastifyInstance, InjectOptions, RouteOptions } from 'fastify';
 import { ConflictQueue } from '../api/conflict-queue.ts';
+import type { RateLimits } from '../api/rate-limiter.ts';
 import { createApi } from '../api/server.ts';
 import { bootstrap } from '../bootstrap.ts';
 import { newApiKey } from '../domain/api-key.ts';
@@ -25,6 +26,7 @@ import { insertOrganization, insertUser } from '../store/accounts.ts';
 import { insertApiKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { saveHost } from '../store/hosts.ts';
+import { Sweeper } from '../sweeper.ts';
 import { FakeHost } from './fake-host.ts';
 import type { TestDatabase, TestPostgres } from './test-postgres.ts';
 import { watchAnswers } from './watch-answers.ts';
@@ -44,6 +46,8 @@ export interface TestControlOptions {
   readonly pollMs?: number;
   /** How long a change waits for its turn; as in operation when left out. */
   readonly patienceMs?: number;
+  /** None when left out. */
+  readonly rateLimits?: RateLimits;
 }
 
 /** A user, an organization of which that is the admin, and a key of the user. */
@@ -70,32 +74,40 @@ export class TestControl implements AsyncDisposable {
   readonly database: TestDatabase;
   readonly adminKey: string;
   readonly #directory: string;
+  #reports: Sweeper | undefined;
 
   static async open(
     postgres: TestPostgres,
-    { hasHost = true, works = true, pollMs = 50, patienceMs }: TestControlOptions = {},
+    { hasHost = true, works = true, pollMs = 50, ...more }: TestControlOptions = {},
   ): Promise<TestControl> {
     const database = await postgres.createDatabase();
     const directory = mkdtempSync(join(tmpdir(), 'pgfleet-control-'));
     const keyFile = join(directory, 'admin.key');
     await bootstrap({ db: database.db, keyFile, log: silentLogger() });
-    const control = new TestControl(database, { directory, keyFile, works, pollMs, patienceMs });
-    if (hasHost) await saveHost(database.db, control.host.report());
+    const control = new TestControl(database, { directory, keyFile, works, pollMs, ...more });
+    if (hasHost) {
+      await saveHost(database.db, control.host.report());
+      control.#startReports();
+    }
     await control.api.ready();
     return control;
   }
 
   private constructor(
     database: TestDatabase,
-    options: Required<Pick<TestControlOptions, 'works' | 'pollMs'>> & {
-      readonly directory: string;
-      readonly keyFile: string;
-      readonly patienceMs: number | undefined;
-    },
+    options: Required<Pick<TestControlOptions, 'works' | 'pollMs'>> &
+      Pick<TestControlOptions, 'patienceMs' | 'rateLimits'> & {
+        readonly directory: string;
+        readonly keyFile: string;
+      },
   ) {
     const log = silentLogger();
     const { db } = database;
-    const noWorker = { kick: () => undefined, preempt: () => undefined };
+    const noWorker = {
+      kick: () => undefined,
+      preempt: () => undefined,
+      onThrough: () => undefined,
+    };
     this.database = database;
     this.#directory = options.directory;
     this.adminKey = readFileSync(options.keyFile, 'utf8').trim();
@@ -105,7 +117,9 @@ export class TestControl implements AsyncDisposable {
     const connectHost = () => this.host.client();
     const conflicts = new ConflictQueue(options.patienceMs);
     const parts = { db, worker, connectHost, log };
-    this.api = createApi({ ...parts, secrets, installation, conflicts });
+    const { rateLimits } = options;
+    const limits = rateLimits ? { rateLimits } : {};
+    this.api = createApi({ ...parts, ...limits, secrets, installation, conflicts });
     this.api.addHook('onRoute', (route) => void this.routes.push(route));
     watchAnswers(this.api);
     this.internalApi = createInternalApi({ db, worker, token: 'internal', log });
@@ -113,6 +127,15 @@ export class TestControl implements AsyncDisposable {
 
   get db(): Database {
     return this.database.db;
+  }
+
+  // As hosts do: one that is silent for half a minute gets no projects.
+  #startReports(): void {
+    const url = `/internal/v1/hosts/${this.host.id}/report`;
+    const headers = { authorization: 'Bearer internal' };
+    const run = () =>
+      this.internalApi.inject({ method: 'POST', url, headers, payload: this.host.report() });
+    this.#reports = new Sweeper([{ name: 'reports', everyMs: 1_000, run }], silentLogger());
   }
 
   openWorker({ leaseSeconds = 6, pollMs = 50 } = {}): OperationWorker {
@@ -207,6 +230,7 @@ export class TestControl implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reports?.[Symbol.asyncDispose]();
     await this.worker?.[Symbol.asyncDispose]();
     await this.api.close();
     await this.internalApi.close();

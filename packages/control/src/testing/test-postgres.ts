@@ -22,12 +22,13 @@ const programs = await postgresPrograms(17);
 const unprivileged = userInfo().uid === 0 ? { uid: 65534, gid: 65534 } : {};
 
 export class TestPostgres implements AsyncDisposable {
-  readonly #directory: string;
+  /** Where its socket is. */
+  readonly directory: string;
   #server: ChildProcess;
   #databases = 0;
 
   private constructor(directory: string, server: ChildProcess) {
-    this.#directory = directory;
+    this.directory = directory;
     this.#server = server;
   }
 
@@ -54,7 +55,7 @@ export class TestPostgres implements AsyncDisposable {
   }
 
   url(database: string): string {
-    return `postgresql://postgres@/${database}?host=${this.#directory}`;
+    return `postgresql://postgres@/${database}?host=${this.directory}`;
   }
 
   open(database: string): Database {
@@ -67,13 +68,13 @@ export class TestPostgres implements AsyncDisposable {
   }
 
   async restart(): Promise<void> {
-    this.#server = startServer(this.#directory);
+    this.#server = startServer(this.directory);
     await this.#connected();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('SIGQUIT');
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

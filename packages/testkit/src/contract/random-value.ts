@@ -23,7 +23,7 @@ export function randomValue(
   if (choices.length > 0) return randomValue(random.pick(choices), options, name);
   if (resolved.enum) return random.pick(resolved.enum);
   if (resolved.const !== undefined) return resolved.const;
-  if (resolved.type === 'object' || resolved.properties) return randomObject(resolved, options);
+  if (isObject(resolved)) return randomObject(resolved, options);
   if (resolved.type === 'array') return randomArray(resolved, options, name);
   if (resolved.type === 'boolean') return random.chance(0.5);
   if (resolved.type === 'integer') return randomInteger(resolved, random);
@@ -48,6 +48,11 @@ export function resolveSchema(schema: ContractSchema, contract: ApiContract): Co
     }),
     own,
   );
+}
+
+// A schema that is resolved has properties, if only none.
+function isObject({ type, properties = {} }: ContractSchema): boolean {
+  return type === 'object' || (type === undefined && Object.keys(properties).length > 0);
 }
 
 function randomObject(schema: ContractSchema, options: RandomValueOptions): object {

@@ -6,7 +6,9 @@ import { getBranch } from '../../store/branches.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { backupScheduleObject } from '../objects.ts';
 import { BranchParams } from './params.ts';
 
 const path = '/projects/:project_id/branches/:branch_id/backup_schedule';
@@ -36,9 +38,11 @@ export function backupScheduleRoutes(app: FastifyInstance, context: ApiContext):
         const { project_id: projectId, branch_id: branchId } = request.params;
         const project = await lockProject(tx, projectId, principalOf(request));
         const { id } = await getBranch(tx, project.id, branchId);
+        const reread = backupScheduleObject(id);
+        await requireMatch(request, () => reread(tx));
         const nextAt = nextFiringOf(schedule, new Date());
         await putBackupSchedule(tx, id, { schedule, nextAt });
-        return { status: 200, body: {} };
+        return { status: 200, body: {}, reread };
       });
     },
   );

@@ -8,6 +8,7 @@ import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { decodeListCursor, encodeListCursor } from '../list-cursor.ts';
 import type { SortedList } from '../list-cursor.ts';
+import { presentOneBranch } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { BranchParams, ProjectParams } from './params.ts';
 
@@ -61,11 +62,7 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
       const { project_id: projectId, branch_id: branchId } = request.params;
       const project = await getProject(db, projectId, principal);
       const branch = await getBranch(db, project.id, branchId);
-      return { branch: presentBranch(branch), annotation: noAnnotation(branch.id) };
+      return presentOneBranch(branch);
     },
   );
-}
-
-function noAnnotation(branchId: string) {
-  return { object: { type: 'console/branch', id: branchId }, value: {} };
 }

@@ -20,7 +20,9 @@ import { lockProject } from '../../store/projects.ts';
 import type { ProjectRow } from '../../store/schema.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { branchObject } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { BranchParams } from './params.ts';
@@ -33,9 +35,11 @@ export function changeBranchRoutes(app: FastifyInstance, context: ApiContext): v
     branchPath,
     { schema: { params: BranchParams, body: BranchUpdateRequest } },
     (request, reply) =>
-      changing(context, { request, reply }, (tx, target) =>
-        change(tx, target, request.body.branch),
-      ),
+      changing(context, { request, reply }, async (tx, target) => {
+        const { project, branch } = target;
+        await requireMatch(request, () => branchObject(project.id, branch.id)(tx));
+        return change(tx, target, request.body.branch);
+      }),
   );
 
   app.post<{ Params: BranchParams }>(
@@ -110,6 +114,6 @@ function changing(
       branch: presentBranch(await getBranch(tx, project.id, branch.id)),
       operations: operations.map(presentOperation),
     };
-    return { status: 200, body };
+    return { status: 200, body, reread: branchObject(project.id, branch.id) };
   });
 }

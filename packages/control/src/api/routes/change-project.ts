@@ -13,7 +13,9 @@ import type { ProjectRow } from '../../store/schema.ts';
 import { listBranchTimelines } from '../../store/timelines.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { projectObject } from '../objects.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { presentProject } from '../present/present-project.ts';
 import { ProjectParams } from './params.ts';
@@ -29,6 +31,8 @@ export function changeProjectRoutes(app: FastifyInstance, context: ApiContext): 
       mutate(context, { request, reply }, async (tx) => {
         const principal = principalOf(request);
         const before = await lockProject(tx, request.params.project_id, principal);
+        const reread = projectObject(before.id, installation);
+        await requireMatch(request, () => reread(tx));
         const operations = await change(
           tx,
           { before, request: request.body.project },
@@ -41,6 +45,7 @@ export function changeProjectRoutes(app: FastifyInstance, context: ApiContext): 
             project: presentProject(after, installation),
             operations: operations.map(presentOperation),
           },
+          reread,
         };
       }),
   );

@@ -12,7 +12,7 @@ import { insertProject } from '../../store/create-project.ts';
 import type { InsertedProject } from '../../store/create-project.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
-import { mutate } from '../mutation.ts';
+import { mutatePrepared } from '../mutation.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentConnection } from '../present/present-connection.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
@@ -23,31 +23,42 @@ import { storeRoleSecrets } from '../role-secrets.ts';
 
 /** `POST /projects`: inserts everything, answers at once, and lets operations do the work. */
 export function createProjectRoute(app: FastifyInstance, context: ApiContext): void {
-  const { installation, secrets } = context;
+  const { installation } = context;
   app.post<{ Body: ProjectCreateRequest }>(
     '/projects',
     { schema: { body: ProjectCreateRequest } },
-    async (request, reply) => {
-      const principal = principalOf(request);
-      const { project } = request.body;
-      const organizationId = chooseOrganization(principal, project.org_id);
-      const owner = { organizationId, userId: principal.userId };
-      const plan = planProject(project, owner, installation);
-      const role = {
-        ...plan.role,
-        branchId: plan.branch.id,
-        isStored: plan.project.store_passwords,
-      };
-      const [stored] = await Promise.all([
-        storeRoleSecrets(role, secrets),
-        requireInstalled(context.db, plan.project),
-      ]);
-      return mutate(context, { request, reply }, async (tx) => ({
-        status: 201,
-        body: presentCreated(plan, await insertProject(tx, plan, stored), installation),
-      }));
-    },
+    (request, reply) =>
+      mutatePrepared(
+        context,
+        { request, reply },
+        {
+          prepare: () => prepare(request.body, principalOf(request), context),
+          change: async (tx, { plan, stored }) => ({
+            status: 201,
+            body: presentCreated(plan, await insertProject(tx, plan, stored), installation),
+          }),
+        },
+      ),
   );
+}
+
+async function prepare(
+  { project }: ProjectCreateRequest,
+  principal: Principal,
+  { db, secrets, installation }: ApiContext,
+) {
+  const organizationId = chooseOrganization(principal, project.org_id);
+  const plan = planProject(project, { organizationId, userId: principal.userId }, installation);
+  const role = {
+    ...plan.role,
+    branchId: plan.branch.id,
+    isStored: plan.project.store_passwords,
+  };
+  const [stored] = await Promise.all([
+    storeRoleSecrets(role, secrets),
+    requireInstalled(db, plan.project),
+  ]);
+  return { plan, stored };
 }
 
 /**

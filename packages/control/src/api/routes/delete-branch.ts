@@ -7,7 +7,9 @@ import { listEndpoints } from '../../store/endpoints.ts';
 import { lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { branchObject } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
@@ -27,6 +29,7 @@ export function deleteBranchRoutes(app: FastifyInstance, context: ApiContext): v
         const project = await lockProject(tx, projectId, principal);
         const branch = await findBranch(tx, project.id, branchId);
         if (!branch) return { status: 204, body: null };
+        await requireMatch(request, () => branchObject(project.id, branch.id)(tx));
         const how = { by: principal.userId, isHard: request.query.hard_delete };
         const operations = await deleteBranch(tx, branch, how);
         const body: BranchOperations = {

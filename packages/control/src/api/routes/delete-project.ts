@@ -6,7 +6,9 @@ import { deleteProject, lockDeletedProject, recoverProject } from '../../store/d
 import { getProject, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { projectObject } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentProject } from '../present/present-project.ts';
 import { ProjectParams } from './params.ts';
@@ -25,6 +27,7 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
       mutate(context, { request, reply }, async (tx) => {
         const access = { ...principalOf(request), right: 'manage' } as const;
         const { id } = await lockProject(tx, request.params.project_id, access);
+        await requireMatch(request, () => projectObject(id, installation)(tx));
         const project = await getProject(tx, id, access);
         const isHard = request.query.hard_delete;
         await deleteProject(tx, id, { isHard });

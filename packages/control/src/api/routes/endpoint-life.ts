@@ -15,7 +15,9 @@ import { insertOperations } from '../../store/operations.ts';
 import { lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { endpointObject } from '../objects.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { EndpointParams, ProjectParams } from './params.ts';
@@ -69,6 +71,7 @@ function deleteRoute(app: FastifyInstance, context: ApiContext): void {
         const project = await lockProject(tx, projectId, principal);
         const found = await findEndpoint(tx, project.id, endpointId);
         if (!found) return { status: 204, body: null };
+        await requireMatch(request, () => endpointObject(project, found.id, installation)(tx));
         const branch = await getBranch(tx, project.id, found.branch_id);
         requireSettled(branch);
         if (branch.is_protected) {

@@ -15,7 +15,10 @@ import { getProject, lockProject } from '../../store/projects.ts';
 import type { EndpointRow } from '../../store/schema.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { endpointObject } from '../objects.ts';
+import type { ReadObject } from '../objects.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { EndpointParams, ProjectParams } from './params.ts';
@@ -31,7 +34,8 @@ export function endpointRoutes(app: FastifyInstance, context: ApiContext): void 
     endpointPath,
     { schema: { params: EndpointParams, body: EndpointUpdateRequest } },
     (request, reply) =>
-      changing(context, { request, reply }, async (tx, endpoint) => {
+      changing(context, { request, reply }, async (tx, endpoint, read) => {
+        await requireMatch(request, () => read(tx));
         const change = changeEndpoint(endpoint, request.body.endpoint, context.installation);
         return {
           after: await updateEndpoint(tx, endpoint.id, change.row),
@@ -104,13 +108,15 @@ interface ChangedEndpoint {
 function changing(
   context: ApiContext,
   http: { request: FastifyRequest<{ Params: EndpointParams }>; reply: FastifyReply },
-  change: (tx: Database, endpoint: EndpointRow) => Promise<ChangedEndpoint>,
+  change: (tx: Database, endpoint: EndpointRow, read: ReadObject) => Promise<ChangedEndpoint>,
 ): Promise<FastifyReply> {
   const { project_id: projectId, endpoint_id: endpointId } = http.request.params;
   return mutate(context, http, async (tx) => {
     const principal = principalOf(http.request);
     const project = await lockProject(tx, projectId, principal);
-    const { after, actions } = await change(tx, await getEndpoint(tx, project.id, endpointId));
+    const before = await getEndpoint(tx, project.id, endpointId);
+    const reread = endpointObject(project, before.id, context.installation);
+    const { after, actions } = await change(tx, before, reread);
     const subject = { projectId: project.id, branchId: after.branch_id, endpointId: after.id };
     const operations = await insertOperations(tx, newOperations(subject, actions));
     return {
@@ -119,6 +125,7 @@ function changing(
         endpoint: presentEndpoint(after, project.region_id, context.installation),
         operations: operations.map(presentOperation),
       },
+      reread,
     };
   });
 }

@@ -4,14 +4,23 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { requireOrganization } from '../../domain/principal.ts';
 import type { Right } from '../../domain/principal.ts';
 import { timestamp } from '../../domain/timestamps.ts';
-import { getMember, listMembers, removeMember, setMemberRole } from '../../store/members.ts';
+import type { Database } from '../../store/database.ts';
+import {
+  getMember,
+  listMembers,
+  lockMember,
+  removeMember,
+  setMemberRole,
+} from '../../store/members.ts';
 import type { MemberSort } from '../../store/members.ts';
 import type { MemberRow } from '../../store/schema.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { decodeListCursor, encodeListCursor } from '../list-cursor.ts';
 import type { SortedList } from '../list-cursor.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import type { ReadObject } from '../objects.ts';
 import { MemberParams, OrganizationParams } from './params.ts';
 
 const memberPath = '/organizations/:org_id/members/:member_id';
@@ -61,8 +70,10 @@ export function memberRoutes(app: FastifyInstance, context: ApiContext): void {
       mutate(context, { request, reply }, async (tx) => {
         const organizationId = organizationOf(request, 'manage');
         const { member_id: id } = request.params;
+        const reread = memberObject(organizationId, id);
+        await requireUnchanged(tx, request, reread);
         const member = await setMemberRole(tx, { organizationId, id }, request.body.role);
-        return { status: 200, body: presentMember(member) };
+        return { status: 200, body: presentMember(member), reread };
       }),
   );
 
@@ -72,7 +83,9 @@ export function memberRoutes(app: FastifyInstance, context: ApiContext): void {
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
         const organizationId = organizationOf(request, 'manage');
-        await removeMember(tx, { organizationId, id: request.params.member_id });
+        const { member_id: id } = request.params;
+        await requireUnchanged(tx, request, memberObject(organizationId, id));
+        await removeMember(tx, { organizationId, id });
         return { status: 200, body: {} };
       }),
   );
@@ -83,6 +96,20 @@ function organizationOf(
   right: Right,
 ): OrganizationId {
   return requireOrganization(principalOf(request), request.params.org_id, right);
+}
+
+function memberObject(organizationId: OrganizationId, id: string): ReadObject {
+  return async (db) => presentMember(await getMember(db, organizationId, id));
+}
+
+async function requireUnchanged(
+  tx: Database,
+  request: FastifyRequest<{ Params: MemberParams }>,
+  read: ReadObject,
+): Promise<void> {
+  const organizationId = organizationOf(request, 'manage');
+  await lockMember(tx, organizationId, request.params.member_id);
+  await requireMatch(request, () => read(tx));
 }
 
 function presentMember(member: MemberRow): Member {

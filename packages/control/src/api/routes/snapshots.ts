@@ -18,7 +18,9 @@ import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { requireUnmoved, resolveBranchPoint } from '../branch-point.ts';
 import type { BranchPoint } from '../branch-point.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate, mutatePrepared } from '../mutation.ts';
+import { snapshotObject } from '../objects.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { presentSnapshot } from '../present/present-snapshot.ts';
 import { BranchParams, ProjectParams, SnapshotParams } from './params.ts';
@@ -54,16 +56,18 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
     '/projects/:project_id/branches/:branch_id/snapshot',
     { schema: { params: BranchParams, querystring: SnapshotCreateQuery } },
     (request, reply) => {
-      const now = new Date();
       const { name, expires_at: expiry } = request.query;
-      const expiresAt = requireExpiry(expiry, 'expires_at', now) ?? null;
       const principal = principalOf(request);
       return mutatePrepared(
         context,
         { request, reply },
         {
-          prepare: () => findPoint(request, context),
-          change: async (tx, point) => {
+          prepare: async () => {
+            const now = new Date();
+            const expiresAt = requireExpiry(expiry, 'expires_at', now) ?? null;
+            return { now, expiresAt, point: await findPoint(request, context) };
+          },
+          change: async (tx, { now, expiresAt, point }) => {
             const project = await lockProject(tx, request.params.project_id, principal);
             const branch = await getBranch(tx, project.id, point.branchId);
             requireUnmoved(branch, point);
@@ -105,17 +109,19 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
     { schema: { params: SnapshotParams, body: SnapshotUpdateRequest } },
     (request, reply) => {
       const { name, expires_at: expiry } = request.body.snapshot;
-      const expiresAt = requireExpiry(expiry, 'snapshot.expires_at', new Date());
       return mutate(context, { request, reply }, async (tx) => {
+        const expiresAt = requireExpiry(expiry, 'snapshot.expires_at', new Date());
         const principal = principalOf(request);
         const { project_id: projectId, snapshot_id: snapshotId } = request.params;
         const project = await lockProject(tx, projectId, principal);
         const { id } = await getSnapshot(tx, project.id, snapshotId);
+        const reread = snapshotObject(project.id, id);
+        await requireMatch(request, () => reread(tx));
         const snapshot = await updateSnapshot(tx, id, {
           ...(name === undefined ? {} : { name }),
           ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
         });
-        return { status: 200, body: { snapshot: presentSnapshot(snapshot) } };
+        return { status: 200, body: { snapshot: presentSnapshot(snapshot) }, reread };
       });
     },
   );
@@ -136,6 +142,7 @@ function remove(
     const principal = principalOf(http.request);
     const project = await lockProject(tx, projectId, principal);
     const snapshot = await getSnapshot(tx, project.id, snapshotId);
+    await requireMatch(http.request, () => snapshotObject(project.id, snapshot.id)(tx));
     await markSnapshotDeleted(tx, snapshot.id);
     const operations = await insertOperations(tx, snapshotRemoval(snapshot));
     return { status: 202, body: { operations: operations.map(presentOperation) } };

@@ -1,10 +1,14 @@
 import { SpendingLimitUpdateRequest } from '@pgfleet/contract';
-import type { FastifyInstance } from 'fastify';
+import type { OrganizationId } from '@pgfleet/contract';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { requireOrganization } from '../../domain/principal.ts';
-import { getOrganization, setSpendingLimit } from '../../store/accounts.ts';
+import { getOrganization, lockOrganization, setSpendingLimit } from '../../store/accounts.ts';
+import type { Database } from '../../store/database.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import { spendingLimitObject } from '../objects.ts';
 import { OrganizationParams } from './params.ts';
 
 const path = '/organizations/:org_id/billing/spending_limit';
@@ -28,8 +32,10 @@ export function spendingLimitRoutes(app: FastifyInstance, context: ApiContext): 
       mutate(context, { request, reply }, async (tx) => {
         const id = requireOrganization(principalOf(request), request.params.org_id, 'manage');
         const { spending_limit_cents: cents } = request.body;
+        await requireUnchanged(tx, request, id);
         await setSpendingLimit(tx, id, cents);
-        return { status: 200, body: { spending_limit_cents: cents } };
+        const reread = spendingLimitObject(id);
+        return { status: 200, body: { spending_limit_cents: cents }, reread };
       }),
   );
 
@@ -39,8 +45,18 @@ export function spendingLimitRoutes(app: FastifyInstance, context: ApiContext): 
     (request, reply) =>
       mutate(context, { request, reply }, async (tx) => {
         const id = requireOrganization(principalOf(request), request.params.org_id, 'manage');
+        await requireUnchanged(tx, request, id);
         await setSpendingLimit(tx, id, null);
         return { status: 200, body: {} };
       }),
   );
+}
+
+async function requireUnchanged(
+  tx: Database,
+  request: FastifyRequest,
+  id: OrganizationId,
+): Promise<void> {
+  await lockOrganization(tx, id);
+  await requireMatch(request, () => spendingLimitObject(id)(tx));
 }

@@ -1,0 +1,128 @@
+import type { CreatedApiKey, CreatedProject } from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { forgetOldAnswers } from '../store/idempotency-keys.ts';
+import { TestControl } from '../testing/test-control.ts';
+import { TestPostgres } from '../testing/test-postgres.ts';
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await TestPostgres.open();
+});
+afterAll(() => postgres[Symbol.asyncDispose]());
+
+function create(control: TestControl, key: string, authorization?: string) {
+  return control.call<CreatedProject>('POST', '/projects', {
+    payload: { project: {} },
+    headers: { 'idempotency-key': key, ...(authorization ? { authorization } : {}) },
+  });
+}
+
+async function countProjects({ db }: TestControl): Promise<number> {
+  const rows = await db.selectFrom('projects').select('id').execute();
+  return rows.length;
+}
+
+test('a call that comes while the first is under way waits for it, and gets its answer', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const calls: ReturnType<typeof create>[] = [];
+  await control.db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(hashtextextended('pgfleet.audit_log', 0))`.execute(tx);
+    for (let index = 0; index < 3; index += 1) calls.push(create(control, 'same'));
+    await waitUntil(() => areWaiting(control, calls.length), {
+      what: 'the calls to wait',
+      timeoutMs: 10_000,
+    });
+  });
+  const [first, ...others] = await Promise.all(calls);
+  expect(first?.status).toBe(201);
+  for (const other of others) expect(other.body).toEqual(first?.body);
+  expect(await countProjects(control)).toBe(1);
+});
+
+// One for the audit log, the others for the key.
+async function areWaiting({ db }: TestControl, count: number): Promise<boolean> {
+  const { rows } = await sql`select from pg_stat_activity
+    where wait_event_type = 'Lock' and datname = current_database()`.execute(db);
+  return rows.length === count;
+}
+
+test('a key is kept for a day and then forgotten', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const age = (hours: number) =>
+    sql`update idempotency_keys set created_at = now() - make_interval(hours => ${hours})`.execute(
+      control.db,
+    );
+  const first = await create(control, 'old');
+  await age(23);
+  await forgetOldAnswers(control.db);
+  expect((await create(control, 'old')).body).toEqual(first.body);
+  await age(25);
+  await forgetOldAnswers(control.db);
+  expect((await create(control, 'old')).body.project.id).not.toBe(first.body.project.id);
+});
+
+test('a key belongs to a user with all keys of the user, and to one key of an organization', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const organization = await control.organizationId();
+  const make = async (path: string) => {
+    const { body } = await control.call<CreatedApiKey>('POST', path, {
+      payload: { key_name: 'a' },
+    });
+    return `Bearer ${body.key}`;
+  };
+  const first = await create(control, 'mine');
+  expect((await create(control, 'mine', await make('/api_keys'))).body).toEqual(first.body);
+  const ids = new Set([first.body.project.id]);
+  for (let index = 0; index < 2; index += 1) {
+    const key = await make(`/organizations/${organization}/api_keys`);
+    ids.add((await create(control, 'mine', key)).body.project.id);
+  }
+  expect(ids.size).toBe(3);
+});
+
+test('what was refused has changed nothing and may be tried again with the same key', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const headers = { 'idempotency-key': 'again' };
+  const rename = (name: string) =>
+    control.call('PATCH', '/projects/none', { payload: { project: { name } }, headers });
+  expect((await rename('one')).status).toBe(404);
+  expect((await rename('two')).status).toBe(404);
+  expect((await create(control, 'again')).status).toBe(201);
+});
+
+test('the answer is repeated even where the same call would be refused by now', async () => {
+  await using control = await TestControl.open(postgres);
+  const { project, branch } = await control.createProject();
+  await control.settled(project.id);
+  const url = `/projects/${project.id}/branches/${branch.id}/snapshot`;
+  const headers = { 'idempotency-key': 'snapshot' };
+  const expiresAt = new Date(Date.now() + 2_000).toISOString();
+  const snapshot = () => control.call('POST', `${url}?expires_at=${expiresAt}`, { headers });
+  const first = await snapshot();
+  expect(first.status).toBe(200);
+  await waitUntil(() => Date.now() > Date.parse(expiresAt), {
+    what: 'the expiration to pass',
+    timeoutMs: 10_000,
+  });
+  expect((await control.call('POST', `${url}?expires_at=${expiresAt}`)).status).toBe(400);
+  expect((await snapshot()).body).toEqual(first.body);
+  await control.call('DELETE', `/projects/${project.id}`);
+  expect((await snapshot()).body).toEqual(first.body);
+});
+
+test('an answer that is repeated has the ETag of the first', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const { project } = await control.createProject();
+  const rename = (key: string) =>
+    control.call('PATCH', `/projects/${project.id}`, {
+      payload: { project: { name: key } },
+      headers: { 'idempotency-key': key },
+    });
+  const first = await rename('one');
+  await rename('two');
+  const again = await rename('one');
+  expect(again.headers['etag']).toBe(first.headers['etag']);
+  expect(again.body).toEqual(first.body);
+});

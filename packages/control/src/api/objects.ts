@@ -1,0 +1,78 @@
+import type {
+  BranchId,
+  EndpointId,
+  OrganizationId,
+  ProjectId,
+  SnapshotId,
+} from '@pgfleet/contract';
+import type { Installation } from '../domain/installation.ts';
+import { getOrganization } from '../store/accounts.ts';
+import { getBackupSchedule } from '../store/backup-schedules.ts';
+import { findBranch } from '../store/branches.ts';
+import type { BranchDetails } from '../store/branches.ts';
+import type { Database } from '../store/database.ts';
+import { findEndpoint } from '../store/endpoints.ts';
+import { findProject } from '../store/projects.ts';
+import type { ProjectRow } from '../store/schema.ts';
+import { findSnapshot } from '../store/snapshots.ts';
+import { presentBranch } from './present/present-branch.ts';
+import { presentEndpoint } from './present/present-endpoint.ts';
+import { presentProjectDetails } from './present/present-project.ts';
+import { presentSnapshot } from './present/present-snapshot.ts';
+
+/*
+ * Single objects as `GET` answers with them, for whoever may see them anyway: what their ETags are
+ * made of.
+ */
+
+/** Reads an object; undefined when it is gone. */
+export type ReadObject = (db: Database) => Promise<unknown>;
+
+export function projectObject(id: ProjectId, installation: Installation): ReadObject {
+  return async (db) => {
+    const project = await findProject(db, id);
+    return project && { project: presentProjectDetails(project, installation) };
+  };
+}
+
+export function branchObject(projectId: ProjectId, id: BranchId): ReadObject {
+  return async (db) => {
+    const branch = await findBranch(db, projectId, id);
+    return branch && presentOneBranch(branch);
+  };
+}
+
+/** Annotations are taken and not kept. */
+export function presentOneBranch(branch: BranchDetails) {
+  const annotation = { object: { type: 'console/branch', id: branch.id }, value: {} };
+  return { branch: presentBranch(branch), annotation };
+}
+
+export function endpointObject(
+  { id: projectId, region_id: regionId }: Pick<ProjectRow, 'id' | 'region_id'>,
+  id: EndpointId,
+  installation: Installation,
+): ReadObject {
+  return async (db) => {
+    const endpoint = await findEndpoint(db, projectId, id);
+    return endpoint && { endpoint: presentEndpoint(endpoint, regionId, installation) };
+  };
+}
+
+export function snapshotObject(projectId: ProjectId, id: SnapshotId): ReadObject {
+  return async (db) => {
+    const snapshot = await findSnapshot(db, projectId, id);
+    return snapshot && { snapshot: presentSnapshot(snapshot) };
+  };
+}
+
+export function backupScheduleObject(id: BranchId): ReadObject {
+  return async (db) => ({ schedule: [...(await getBackupSchedule(db, id))] });
+}
+
+export function spendingLimitObject(id: OrganizationId): ReadObject {
+  return async (db) => {
+    const { spending_limit_cents: cents } = await getOrganization(db, id);
+    return { spending_limit_cents: cents };
+  };
+}
