@@ -30,9 +30,11 @@ export interface ClusterSpec {
   readonly renameDatabases?: readonly Rename[];
 }
 
-/** The attributes of every role that the API creates, as on Neon. */
-export const API_ROLE_ATTRIBUTES =
-  'LOGIN INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION IN ROLE neon_superuser';
+/** What every role that the API creates may do, whether it can log in or not; as on Neon. */
+export const API_ROLE_RIGHTS = 'INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION';
+
+/** The attributes of a role that the API creates to log in. */
+export const API_ROLE_ATTRIBUTES = `LOGIN ${API_ROLE_RIGHTS} IN ROLE neon_superuser`;
 
 /**
  * Makes a cluster match its spec: what is missing is created, what differs is altered, what the
@@ -72,7 +74,8 @@ function renameDatabase({ from, to }: Rename): string {
   return `IF ${condition} THEN ALTER DATABASE ${name(from)} RENAME TO ${name(to)}; END IF;`;
 }
 
-function ensureRole(role: RoleSpec): string {
+/** A statement for a `DO` block: the role exists, and has the password of its specification. */
+export function ensureRole(role: RoleSpec): string {
   const create = `CREATE ROLE ${name(role.name)} ${API_ROLE_ATTRIBUTES};`;
   const ensure = `IF NOT ${roleExists(role.name)} THEN ${create} END IF;`;
   if (role.verifier === undefined) return ensure;
@@ -84,7 +87,8 @@ function ensureRole(role: RoleSpec): string {
     END IF;`;
 }
 
-function ensureOwner(database: DatabaseSpec): string {
+/** A statement for a `DO` block: the database, where it exists, belongs to its owner. */
+export function ensureOwner(database: DatabaseSpec): string {
   const current = `(SELECT pg_get_userbyid(datdba) FROM pg_database
     WHERE datname = ${literal(database.name)})`;
   return `IF ${current} <> ${literal(database.owner)} THEN
@@ -102,7 +106,8 @@ function missingDatabases(names: readonly string[]): string {
     WHERE NOT EXISTS (SELECT FROM pg_database WHERE pg_database.datname = wanted.datname)`;
 }
 
-function roleExists(role: string): string {
+/** An expression: whether there is a role of this name. */
+export function roleExists(role: string): string {
   return `EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(role)})`;
 }
 

@@ -14,6 +14,8 @@ export type ComputeErrorCode =
   | 'data_directory_damaged'
   /** Replay met something that it cannot go on from, or the end of the WAL before its target. */
   | 'recovery_failed'
+  /** Postgres says no to a change of a role or a database, and will the next time; the message tells why. */
+  | 'change_refused'
   | 'pg_dump_missing'
   | 'schema_dump_failed'
   | 'schema_restore_failed';

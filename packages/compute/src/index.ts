@@ -13,6 +13,8 @@ export {
   type Rename,
   type RoleSpec,
 } from './apply-spec.ts';
+export { changeContent, type ContentChange } from './change-content.ts';
+export type { ClusterAccess } from './cluster-access.ts';
 export { ComputeError, type ComputeErrorCode } from './compute-error.ts';
 export {
   type ClusterState,
@@ -50,6 +52,7 @@ export { boundLogFile } from './log-file.ts';
 export { type Head, markHead } from './mark-head.ts';
 export { currentOwner, type Owner } from './owner.ts';
 export { type Activity, readActivity } from './read-activity.ts';
+export { type ClusterContent, type ContentRole, readContent } from './read-content.ts';
 export { readVerifiers } from './read-verifiers.ts';
 export {
   type RecoveredCluster,
