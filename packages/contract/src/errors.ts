@@ -77,6 +77,16 @@ export const errorCatalogue = {
     title: 'the object is not any more what If-Match names: it was changed meanwhile',
   }),
   passwords_not_stored: user(412, 'passwords are not stored for this project'),
+  role_owns_database: user(422, 'a role that owns a database cannot be deleted'),
+  role_cannot_log_in: user(422, 'this role cannot log in, it has no password'),
+  database_owner_not_found: user(422, 'database owner not found'),
+  too_many_roles: user(422, 'this branch has as many roles as it may have', 'ROLES_LIMIT_EXCEEDED'),
+  too_many_databases: user(
+    422,
+    'this branch has as many databases as it may have',
+    'DATABASES_LIMIT_EXCEEDED',
+  ),
+  change_refused: user(422, 'Postgres refuses the change of a role or a database'),
   endpoint_disabled: entry(422, 'XX000', {
     kind: 'conflict',
     retryable: false,

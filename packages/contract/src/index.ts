@@ -19,6 +19,7 @@ export * from './api/shown.ts';
 export * from './api/snapshots.ts';
 export * from './errors.ts';
 export * from './ids.ts';
+export * from './internal/content-api.ts';
 export * from './internal/control-api.ts';
 export * from './internal/host-api.ts';
 export * from './internal/rpc.ts';

@@ -21,6 +21,7 @@ const computeCodes = {
   admin_login_failed: 'compute_start_failed',
   data_directory_damaged: 'history_damaged',
   recovery_failed: 'history_damaged',
+  change_refused: 'change_refused',
   pg_dump_missing: 'pg_dump_missing',
   schema_dump_failed: 'internal',
   schema_restore_failed: 'internal',
@@ -29,7 +30,13 @@ const computeCodes = {
 /** Translates what computes, volumes and the system throw into the catalogue's errors. */
 export function toHostError(error: unknown, otherwise: ErrorCode = 'internal'): PgfleetError {
   if (error instanceof PgfleetError) return error;
-  return new PgfleetError(codeOf(error) ?? otherwise, { cause: error });
+  return new PgfleetError(codeOf(error) ?? otherwise, { ...publicMessage(error), cause: error });
+}
+
+// Only Postgres knows why it says no to what a tenant wants of a role or a database.
+function publicMessage(error: unknown): { readonly message?: string } {
+  const isRefusal = error instanceof ComputeError && error.code === 'change_refused';
+  return isRefusal ? { message: error.message } : {};
 }
 
 function codeOf(error: unknown): ErrorCode | undefined {

@@ -3,6 +3,7 @@ import type { HostInfo, TimelineId, TimelineSpec, TimelineStatus } from '@pgflee
 import { RpcClient } from '@pgfleet/kit';
 import type { Shutdown } from '@pgfleet/kit';
 import type { HostServices } from './api/routes.ts';
+import { TimelineContents } from './content/timeline-contents.ts';
 import { Arrivals } from './endpoints/arrivals.ts';
 import { isComputeRecord } from './endpoints/compute-parts.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
@@ -59,6 +60,7 @@ export function openServices(ground: Ground): OpenServices {
     ({ spec }) => reporter?.changedSlightly(spec.endpointId),
   );
   const past = new Past(ground);
+  const contents = new TimelineContents(ground);
   const info = () => describe(ground, endpoints);
   const run = (shutdown: Shutdown) => {
     reporter = openReporter(ground, { endpoints, past, info, shutdown });
@@ -73,7 +75,8 @@ export function openServices(ground: Ground): OpenServices {
     shutdown.add({ name: 'computes', limitMs, run: () => endpoints.close() });
   };
   const putTimeline = (spec: TimelineSpec) => putWithPasswords(ground, spec);
-  return { timelines, endpoints, proxies, arrivals, past, putTimeline, timeTravel, info, run };
+  const services = { timelines, endpoints, proxies, arrivals, contents, past };
+  return { ...services, putTimeline, timeTravel, info, run };
 }
 
 interface EndpointWiring {

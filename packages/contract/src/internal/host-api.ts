@@ -11,6 +11,7 @@ import type {
 } from '../ids.ts';
 import { idPattern } from '../ids.ts';
 import { computeStates } from '../states.ts';
+import type { ContentRequest, TimelineContent } from './content-api.ts';
 import { call } from './rpc.ts';
 import type { RpcTransport } from './rpc.ts';
 import type {
@@ -203,6 +204,22 @@ export function createHostClient(transport: RpcTransport) {
       call<SchemaResponse>(transport, {
         method: 'POST',
         path: `/v1/timelines/${timelineId}/schema`,
+        body: request,
+        timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /**
+     * Changes roles and databases of a timeline, whether it runs or rests; resolves with what there
+     * is then. A timeline at rest is run for it by the host alone, and goes on resting.
+     *
+     * @throws PgfleetError `timeline_not_found`, `change_refused`; `unavailable`, `timeline_locked`
+     * when its compute was stopped or is in between.
+     */
+    content: (timelineId: TimelineId, request: ContentRequest, context: CallContext = {}) =>
+      call<TimelineContent>(transport, {
+        method: 'POST',
+        path: `/v1/timelines/${timelineId}/content`,
         body: request,
         timeoutMs: PROVISION_TIMEOUT_MS,
         ...context,

@@ -1,5 +1,6 @@
 import {
   ActivityRequest,
+  ContentRequest,
   EndpointSpec,
   LoginRequest,
   PgfleetError,
@@ -12,6 +13,7 @@ import {
 import type { EndpointId, HostInfo, TimelineId, TimelineReady } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import type { TimelineContents } from '../content/timeline-contents.ts';
 import type { Arrivals } from '../endpoints/arrivals.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { Proxies } from '../endpoints/proxies.ts';
@@ -25,6 +27,7 @@ export interface HostServices {
   readonly endpoints: Endpoints;
   readonly proxies: Proxies;
   readonly arrivals: Arrivals;
+  readonly contents: TimelineContents;
   readonly past: Past;
   readonly putTimeline: (spec: TimelineSpec) => Promise<TimelineReady['origin']>;
   readonly timeTravel: TimeTravel;
@@ -56,7 +59,7 @@ export function addRoutes(app: FastifyInstance, services: HostServices): void {
 }
 
 function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
-  const { timelines, endpoints, arrivals, putTimeline } = services;
+  const { timelines, endpoints, arrivals, contents, putTimeline } = services;
 
   app.put<OfTimeline & { Body: TimelineSpec }>(
     '/v1/timelines/:timelineId',
@@ -76,6 +79,12 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
       await timelines.delete(params.timelineId, (id) => endpoints.stopOn(id));
       return reply.code(204).send();
     },
+  );
+
+  app.post<OfTimeline & { Body: ContentRequest }>(
+    '/v1/timelines/:timelineId/content',
+    { schema: { ...ofTimeline, body: ContentRequest } },
+    async ({ params, body }) => contents.change(params.timelineId, body.changes),
   );
 }
 

@@ -141,7 +141,11 @@ export class ComputeRun {
   }
 
   /** Opens a connection of its own for `cloud_admin`, for work that takes longer. */
-  connect(options: { readonly timeoutMs: number; readonly signal: AbortSignal }) {
+  connect(options: {
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal;
+    readonly database?: string;
+  }) {
     const { layout, timelines } = this.#parts;
     return AdminConnection.open({
       socketDirectory: layout.sockets(this.endpointId),

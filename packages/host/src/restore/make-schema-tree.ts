@@ -15,6 +15,7 @@ import type { ThrowawayAccess } from './throwaway-run.ts';
 /** The definitions of everything in a cluster. */
 interface Definitions {
   readonly roles: RolesDump;
+  readonly roleNames: ReadonlySet<string>;
   readonly databases: readonly (DatabaseSpec & { readonly sql: string })[];
 }
 
@@ -66,15 +67,18 @@ async function readDefinitions(
     const options = { socketDirectory, secrets, database: name, ...ownerOf(uid) };
     databases.push({ name, owner, sql: await dumpOfCopy(parts, options) });
   }
-  return { roles: await dumpRoles(connection), databases };
+  const known = await connection.query<{ name: string }>('SELECT rolname AS name FROM pg_authid');
+  const roleNames = new Set(known.map(({ name }) => name));
+  return { roles: await dumpRoles(connection), roleNames, databases };
 }
 
 async function writeDefinitions(
   { connection, socketDirectory }: ThrowawayAccess,
   { spec, ownSecret }: TreeOrder,
-  { roles, databases }: Definitions,
+  { roles, roleNames, databases }: Definitions,
 ) {
-  const names = spec.initial.roles;
+  // Roles of later have no passwords to be given.
+  const names = spec.initial.roles.filter(({ name }) => roleNames.has(name));
   await applySpec(connection, initialClusterSpec({ roles: names, databases: [] }, ownSecret));
   await runAll(connection, roles.roles);
   await connection.query(`DROP DATABASE IF EXISTS ${TEMPLATE_DATABASE}`);

@@ -1,12 +1,10 @@
 import { applySpec, readVerifiers } from '@pgfleet/compute';
 import type { AdminConnection } from '@pgfleet/compute';
 import type { RoleSpec, TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
-import type { FileLock } from '@pgfleet/kit';
 import { firstSpec } from '../timelines/first-spec.ts';
-import { noteRest, readLastWords } from '../timelines/last-words.ts';
 import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { withThrowawayRun } from './throwaway-run.ts';
+import { runAtRest } from './run-at-rest.ts';
 import { whileSettled } from './while-settled.ts';
 
 type Verifiers = ReadonlyMap<string, string>;
@@ -49,7 +47,11 @@ async function presentVerifiers(parts: CopyParts, timelineId: TimelineId): Promi
         running: () => undefined,
         resting: async (_rest, signal, lock) =>
           capturedVerifiers(parts, timelineId) ??
-          runAtRest(parts, timelineId, { signal, lock, work: readVerifiers }),
+          runAtRest(parts, timelineId, {
+            signal,
+            lock,
+            work: ({ connection }) => readVerifiers(connection),
+          }),
       },
     );
     const verifiers = captured ?? (await parts.claims.running(timelineId)?.use(readVerifiers));
@@ -77,7 +79,11 @@ async function changePasswords(
         running: () => undefined,
         resting: async (_rest, signal, lock) =>
           areSame(capturedVerifiers(parts, timelineId), verifiers) ||
-          runAtRest(parts, timelineId, { signal, lock, work }),
+          runAtRest(parts, timelineId, {
+            signal,
+            lock,
+            work: ({ connection }) => work(connection),
+          }),
       },
     );
     if (isDone ?? (await parts.claims.running(timelineId)?.use(work))) return;
@@ -94,33 +100,4 @@ function capturedVerifiers(
 
 function areSame(present: Verifiers | undefined, wanted: Verifiers): boolean {
   return [...wanted].every(([name, verifier]) => present?.get(name) === verifier);
-}
-
-interface RestingWork<T> {
-  readonly signal: AbortSignal;
-  readonly lock: FileLock;
-  readonly work: (connection: AdminConnection) => Promise<T>;
-}
-
-async function runAtRest<T>(
-  parts: CopyParts,
-  timelineId: TimelineId,
-  { signal, lock, work }: RestingWork<T>,
-): Promise<T> {
-  const { timelines } = parts;
-  const record = timelines.ready(timelineId);
-  const run = {
-    major: record.spec.pgMajor,
-    dataDirectory: timelines.dataDirectory(timelineId),
-    lock,
-    ...timelines.owner(record),
-    secrets: timelines.adminSecrets(record),
-    signal,
-  };
-  const { result, words } = await withThrowawayRun(parts, run, async ({ connection }) => ({
-    result: await work(connection),
-    words: await readLastWords(connection),
-  }));
-  await noteRest(parts, timelineId, words);
-  return result;
 }

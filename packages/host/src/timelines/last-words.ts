@@ -1,12 +1,12 @@
-import { markHead, readControlFile, readVerifiers } from '@pgfleet/compute';
-import type { AdminConnection, Head } from '@pgfleet/compute';
+import { markHead, readContent, readControlFile, readVerifiers } from '@pgfleet/compute';
+import type { AdminConnection, ClusterContent, Head } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import type { Histories } from '../history/histories.ts';
 import type { RestMark } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
 import type { HostLayout } from '../storage/host-layout.ts';
 import { readFootprint } from './footprint.ts';
-import { captureVerifiers } from './resting-verifiers.ts';
+import { captureContent } from './resting-verifiers.ts';
 import type { Timelines } from './timelines.ts';
 
 export interface RestParts {
@@ -19,6 +19,7 @@ export interface RestParts {
 export interface LastWords {
   readonly head: Head;
   readonly verifiers: ReadonlyMap<string, string>;
+  readonly content: ClusterContent;
   readonly logicalBytes: number;
   /** Whether a copy has subscriptions that would have to be silenced before it runs. */
   readonly hasSubscriptions: boolean;
@@ -27,18 +28,22 @@ export interface LastWords {
 /** Asks a cluster that nobody writes to any more. */
 export async function readLastWords(connection: AdminConnection): Promise<LastWords> {
   const verifiers = await readVerifiers(connection);
+  const content = await readContent(connection);
   const footprint = await readFootprint(connection);
-  return { head: await markHead(connection), verifiers, ...footprint };
+  return { head: await markHead(connection), verifiers, content, ...footprint };
 }
 
 /** Keeps what was said last, bound to the clean stop that followed. */
 export async function noteRest(
   { layout, timelines, histories }: RestParts,
   timelineId: TimelineId,
-  { head, verifiers, logicalBytes, hasSubscriptions }: LastWords,
+  { head, verifiers, content, logicalBytes, hasSubscriptions }: LastWords,
 ): Promise<void> {
   const dataDirectory = timelines.dataDirectory(timelineId);
-  await captureVerifiers({ dataDirectory, path: layout.verifiers(timelineId) }, verifiers);
+  await captureContent(
+    { dataDirectory, path: layout.verifiers(timelineId) },
+    { verifiers, content },
+  );
   const { checkpointLsn, state } = readControlFile(dataDirectory);
   if (state !== 'shut_down') return;
   const restLsn = formatLsn(checkpointLsn);

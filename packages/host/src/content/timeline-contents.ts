@@ -1,0 +1,106 @@
+import { AdminConnection, changeContent, readContent } from '@pgfleet/compute';
+import type { ClusterAccess, ClusterContent } from '@pgfleet/compute';
+import type { ContentChange, TimelineContent, TimelineId } from '@pgfleet/contract';
+import type { ComputeRun } from '../endpoints/compute-run.ts';
+import { toHostError } from '../host-error.ts';
+import { captureBeginning } from '../restore/capture-point.ts';
+import type { CopyParts } from '../restore/copy-parts.ts';
+import { runAtRest } from '../restore/run-at-rest.ts';
+import { whileSettled } from '../restore/while-settled.ts';
+import { KeyedQueue } from '../storage/keyed-queue.ts';
+import { readCapturedContent } from '../timelines/resting-verifiers.ts';
+
+type Work<T> = (access: ClusterAccess) => Promise<T>;
+
+// A client that stays in the middle of a login keeps Postgres from dropping a database for a minute.
+const STATEMENT_TIMEOUT_MS = 100_000;
+
+/**
+ * The roles and databases of timelines, as the API shows and changes them: in the running compute, or
+ * in one at rest that runs for this alone and whose socket no client finds.
+ */
+export class TimelineContents {
+  readonly #parts: CopyParts;
+  readonly #queue = new KeyedQueue();
+
+  constructor(parts: CopyParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Makes changes, one timeline at a time, and returns what there is then.
+   *
+   * @throws PgfleetError `timeline_not_found`, `change_refused`, `timeline_locked`, `unavailable`.
+   */
+  change(timelineId: TimelineId, changes: readonly ContentChange[]): Promise<TimelineContent> {
+    return this.#queue.run(timelineId, async () => {
+      try {
+        return shown(await this.#change(timelineId, changes));
+      } catch (error) {
+        throw toHostError(error, 'unavailable');
+      }
+    });
+  }
+
+  async #change(
+    timelineId: TimelineId,
+    changes: readonly ContentChange[],
+  ): Promise<ClusterContent> {
+    this.#parts.timelines.ready(timelineId);
+    const known = changes.length === 0 ? this.#captured(timelineId) : undefined;
+    if (known) return known;
+    return this.#work(timelineId, async (access) => {
+      for (const change of changes) await changeContent(access, change);
+      return readContent(access.connection);
+    });
+  }
+
+  #captured(timelineId: TimelineId): ClusterContent | undefined {
+    const { timelines, layout } = this.#parts;
+    const dataDirectory = timelines.dataDirectory(timelineId);
+    return readCapturedContent({ dataDirectory, path: layout.verifiers(timelineId) });
+  }
+
+  async #work<T>(timelineId: TimelineId, work: Work<T>): Promise<T> {
+    const parts = this.#parts;
+    for (;;) {
+      const atRest = await whileSettled<{ readonly result: T } | undefined>(
+        parts,
+        { timelineId },
+        {
+          running: () => undefined,
+          resting: async (_rest, signal, lock) => {
+            await captureBeginning(parts, timelineId, signal);
+            const result = await runAtRest(parts, timelineId, {
+              signal,
+              lock,
+              work: ({ connection, ...login }) =>
+                work({
+                  connection,
+                  open: (database) =>
+                    AdminConnection.open({ ...login, database, timeoutMs: STATEMENT_TIMEOUT_MS }),
+                }),
+            });
+            return { result };
+          },
+        },
+      );
+      if (atRest) return atRest.result;
+      const run = parts.claims.running(timelineId);
+      if (run) return inRun(run, work);
+    }
+  }
+}
+
+async function inRun<T>(run: ComputeRun, work: Work<T>): Promise<T> {
+  const open = (database: string) => run.connect({ timeoutMs: STATEMENT_TIMEOUT_MS, database });
+  await using connection = await open('postgres');
+  return await work({ connection, open });
+}
+
+function shown({ roles, databases }: ClusterContent): TimelineContent {
+  return {
+    roles: [...roles],
+    databases: databases.map(({ name, owner }) => ({ name, ownerName: owner })),
+  };
+}
