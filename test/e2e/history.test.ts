@@ -10,6 +10,7 @@ import type {
   CreatedSnapshot,
   Endpoint,
   RestoredSnapshot,
+  Role,
   SchemaComparison,
   Snapshot,
 } from '@pgfleet/contract';
@@ -286,6 +287,80 @@ test('a snapshot becomes a branch of its own, or takes the place of its source',
   expect(await notes(tenant.uri)).toEqual(['one']);
   await add(tenant.uri, 'three');
   expect(await notes(tenant.uri)).toEqual(['one', 'three']);
+});
+
+test('a reset password counts at once, awake and asleep, and ends what the old one opened', async () => {
+  const tenant = await Tenant.open();
+  const path = `/branches/${tenant.branch.id}/roles/neondb_owner/reset_password`;
+  const reset = async () => {
+    const { role } = await tenant.do<{ role: Role }>('POST', path);
+    const renewed = new URL(tenant.uri);
+    renewed.password = role.password!;
+    return renewed.href;
+  };
+  await using session = await connectClient(tenant.uri);
+  const awake = await reset();
+  await expect(session.query('select 1')).rejects.toThrow();
+  await expect(connectClient(tenant.uri)).rejects.toMatchObject({ code: '28P01' });
+  expect(await notes(awake)).toEqual(['one']);
+  await tenant.suspend();
+  const asleep = await reset();
+  const { body } = await tenant.call<{ endpoint: Endpoint }>(
+    'GET',
+    `/endpoints/${tenant.endpoint.id}`,
+  );
+  expect(body.endpoint.current_state).toBe('idle');
+  await expect(connectClient(awake)).rejects.toMatchObject({ code: '28P01' });
+  expect(await notes(asleep)).toEqual(['one']);
+});
+
+test('branches and restores have the roles and databases of their point', async () => {
+  const tenant = await Tenant.open();
+  const main = `/branches/${tenant.branch.id}`;
+  await tenant.do('POST', `${main}/roles`, { role: { name: 'early' } });
+  await tenant.do('POST', `${main}/databases`, { database: { name: 'shop', owner_name: 'early' } });
+  const source_timestamp = await moment(tenant.uri);
+  const store = { name: 'store', owner_name: 'neondb_owner' };
+  await tenant.do('PATCH', `${main}/databases/shop`, { database: store });
+  await tenant.do('DELETE', `${main}/roles/early`);
+  await tenant.do('POST', `${main}/roles`, { role: { name: 'late' } });
+
+  const rolesIn = (uri: string) =>
+    sql(uri, `select rolname as value from pg_roles where rolname in ('early', 'late') order by 1`);
+  const databasesIn = (uri: string) =>
+    sql(uri, `select datname as value from pg_database where datname ~ '^s' order by 1`);
+  const listed = async (branchId: string, kind: 'roles' | 'databases') => {
+    const { body } = await tenant.call<Record<string, { name: string }[]>>(
+      'GET',
+      `/branches/${branchId}/${kind}`,
+    );
+    return body[kind]!.map(({ name }) => name);
+  };
+  const child = await tenant.createBranch({ parent_timestamp: source_timestamp });
+  const place = `branch_id=${child.branch.id}&endpoint_id=${child.endpoints[0]!.id}`;
+  const { body } = await tenant.call<{ uri: string }>(
+    'GET',
+    `/connection_uri?${place}&database_name=neondb&role_name=neondb_owner`,
+  );
+  expect(await rolesIn(tenant.uri)).toEqual(['late']);
+  expect(await databasesIn(tenant.uri)).toEqual(['store']);
+  await tenant.do('POST', `${main}/restore`, {
+    source_branch_id: tenant.branch.id,
+    source_timestamp,
+    preserve_under_name: 'before',
+  });
+  for (const [id, uri] of [
+    [child.branch.id, body.uri],
+    [tenant.branch.id, tenant.uri],
+  ] as const) {
+    expect(await rolesIn(uri)).toEqual(['early']);
+    expect(await databasesIn(uri)).toEqual(['shop']);
+    expect(await listed(id, 'roles')).toEqual(['early', 'neondb_owner']);
+    expect(await listed(id, 'databases')).toEqual(['neondb', 'shop']);
+  }
+  const before = (await tenant.branches()).find(({ name }) => name === 'before')!;
+  expect(await listed(before.id, 'roles')).toEqual(['late', 'neondb_owner']);
+  expect(await listed(before.id, 'databases')).toEqual(['neondb', 'store']);
 });
 
 test('a password that was changed by SQL outlives restores', async () => {

@@ -2,7 +2,7 @@ import type { Endpoint, Operation, Project, Snapshot } from '@pgfleet/contract';
 import { connectClient, hasPsql, psql, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { NeonCommand } from './neon-command.ts';
+import { NeonCommand, psqlAddress } from './neon-command.ts';
 
 let platform: Platform;
 let neon: NeonCommand;
@@ -40,8 +40,7 @@ test('the neon command creates, lists, gets and deletes projects', async () => {
 
 test.skipIf(!hasPsql)('what neon connection-string prints works in psql', async () => {
   const created = await platform.createProject();
-  // The command leaves the port out, and Debian resolves no names below localhost.
-  const address = { PGHOSTADDR: '127.0.0.1', PGPORT: String(platform.pgPort) };
+  const address = psqlAddress(platform);
   for (const form of [[], ['--pooled'], ['main', '--prisma', '--database-name', 'neondb']]) {
     const uri = await neon.run('connection-string', ...form, '--project-id', created.project.id);
     expect(uri.includes('-pooler.')).toBe(form.includes('--pooled'));
@@ -148,4 +147,63 @@ test('what pgfleet has not is said by the neon command in a sentence', async () 
   await expect(neon.run('buckets', 'list', ...here)).rejects.toThrow('no object storage');
   await expect(neon.run('functions', 'list', ...here)).rejects.toThrow('runs no functions');
   expect(await neon.run('neon-auth', 'status', ...here)).toContain('not configured');
+
+interface Named {
+  readonly name: string;
+}
+
+test.skipIf(!hasPsql)(
+  'roles and databases of the neon command are there until it deletes them',
+  async () => {
+    const { project } = await neon.json<CreatedByCommand>('projects', 'create', '--name', 'shop');
+    const of = ['--project-id', project.id];
+    const names = async (kind: string) =>
+      (await neon.json<readonly Named[]>(kind, 'list', ...of)).map(({ name }) => name);
+    const address = psqlAddress(platform);
+    const who = `select current_user || ' in ' || current_database()`;
+
+    await neon.run('roles', 'create', '--name', 'app', ...of);
+    await neon.run('databases', 'create', '--name', 'shop', '--owner-name', 'app', ...of);
+    expect(await names('roles')).toEqual(['app', 'neondb_owner']);
+    expect(await names('databases')).toEqual(['neondb', 'shop']);
+    const place = [...of, '--role-name', 'app', '--database-name', 'shop'];
+    const uri = await neon.run('connection-string', ...place);
+    const pooled = await neon.run('connection-string', '--pooled', ...place);
+    expect(pooled).toContain('-pooler.');
+    await platform.settle(project.id);
+    for (const each of [uri, pooled]) {
+      expect(await psql(each, who, address)).toMatchObject({ code: 0, stdout: 'app in shop' });
+    }
+    const byCommand = await neon.run('psql', ...place, '--', '-X', '-A', '-t', '-c', who);
+    expect(byCommand).toContain('app in shop');
+
+    await expect(neon.run('roles', 'delete', 'app', ...of)).rejects.toThrow(/owns a database/);
+    await neon.run('databases', 'delete', 'shop', ...of);
+    await neon.run('roles', 'delete', 'app', ...of);
+    await platform.settle(project.id);
+    expect(await names('roles')).toEqual(['neondb_owner']);
+    expect(await names('databases')).toEqual(['neondb']);
+    expect(await psql(uri, who, address)).toMatchObject({
+      stderr: expect.stringContaining('password authentication failed') as string,
+    });
+    const main = await neon.run('connection-string', ...of);
+    const left = `select count(*) from pg_database where datname = 'shop'`;
+    expect(await psql(main, left, address)).toMatchObject({ code: 0, stdout: '0' });
+  },
+);
+
+test.skipIf(!hasPsql)('neon ip-allow says who gets in', async () => {
+  const { project } = await neon.json<CreatedByCommand>('projects', 'create', '--name', 'allowed');
+  const of = ['--project-id', project.id];
+  const uri = await neon.run('connection-string', ...of);
+  const enter = () => psql(uri, 'select 1', psqlAddress(platform));
+  expect(await enter()).toMatchObject({ code: 0 });
+  await neon.run('ip-allow', 'add', '203.0.113.7', '198.51.100.0/24', ...of);
+  await neon.run('ip-allow', 'remove', '203.0.113.7', ...of);
+  expect(await neon.run('ip-allow', 'list', ...of)).toContain('198.51.100.0/24');
+  await platform.settle(project.id);
+  expect(await enter()).toMatchObject({ stderr: expect.stringContaining('127.0.0.1') as string });
+  await neon.run('ip-allow', 'reset', ...of);
+  await platform.settle(project.id);
+  expect(await enter()).toMatchObject({ code: 0, stdout: '1' });
 });

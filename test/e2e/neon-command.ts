@@ -8,6 +8,11 @@ import type { Platform } from '@pgfleet/testkit';
 const run = promisify(execFile);
 const command = join(import.meta.dirname, '../../node_modules/neon/dist/cli.js');
 
+/** For psql: the command leaves the port out of URIs, and Debian resolves no names below localhost. */
+export function psqlAddress({ pgPort }: Platform) {
+  return { PGHOSTADDR: '127.0.0.1', PGPORT: String(pgPort) };
+}
+
 /** Neon's own command, in a home directory of its own, that talks to one platform. */
 export class NeonCommand implements Disposable {
   readonly #home = mkdtempSync(join(tmpdir(), 'pgfleet-neon-'));
@@ -24,7 +29,7 @@ export class NeonCommand implements Disposable {
   async run(...args: readonly string[]): Promise<string> {
     const { stdout } = await run(
       process.execPath,
-      [command, ...args, '--no-analytics', '--config-dir', join(this.#home, 'config')],
+      [command, '--no-analytics', '--config-dir', join(this.#home, 'config'), ...args],
       {
         cwd: this.#home,
         timeout: 60_000,
@@ -34,6 +39,7 @@ export class NeonCommand implements Disposable {
           CI: '1',
           NEON_API_HOST: `${this.#platform.apiUrl}/api/v2`,
           NEON_API_KEY: this.#apiKey,
+          ...psqlAddress(this.#platform),
         },
       },
     );

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { AdminConnection } from './admin-connection.ts';
+import type { AdminConnection } from './admin-connection.ts';
 import { adminVerifier } from './admin-secret.ts';
 import { changeContent, type ContentChange } from './change-content.ts';
 import { Fixture } from './fixture.ts';
@@ -162,13 +162,13 @@ describe.each(majors)('changes of the content of Postgres %i', (major) => {
       { kind: 'create_role', name: 'buyer', verifier },
       { kind: 'create_database', name: 'old', ownerName: 'neondb_owner' },
     );
-    let isOver = false;
+    const over = new AbortController();
     let refusals = 0;
     const comeBack = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         try {
           await using session = await enter('buyer', 'old');
-          while (!isOver) await session.value('SELECT pg_sleep(0.001)');
+          while (!over.signal.aborted) await session.value('SELECT pg_sleep(0.001)');
         } catch {
           refusals += 1;
         }
@@ -182,7 +182,7 @@ describe.each(majors)('changes of the content of Postgres %i', (major) => {
       newName: 'new',
       ownerName: 'buyer',
     });
-    isOver = true;
+    over.abort();
     await Promise.all(clients);
     expect(refusals).toBeGreaterThan(0);
     expect(content.databases).toContainEqual({ name: 'new', owner: 'buyer' });

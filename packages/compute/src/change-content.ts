@@ -38,19 +38,25 @@ export async function changeContent(access: ClusterAccess, change: ContentChange
   }
 }
 
-function make(access: ClusterAccess, change: ContentChange): Promise<void> {
+async function make(access: ClusterAccess, change: ContentChange): Promise<void> {
+  const { connection } = access;
   switch (change.kind) {
     case 'create_role':
-      return createRole(access.connection, change);
+      await createRole(connection, change);
+      break;
     case 'set_password':
-      return setPassword(access.connection, change);
+      await setPassword(connection, change);
+      break;
     case 'drop_role':
-      return dropRole(access, change.name);
+      await dropRole(access, change.name);
+      break;
     case 'create_database':
-      return createDatabase(access.connection, { name: change.name, owner: change.ownerName });
+      await createDatabase(connection, { name: change.name, owner: change.ownerName });
+      break;
     case 'change_database':
-      return changeDatabase(access, change);
+      await changeDatabase(access, change);
+      break;
     case 'drop_database':
-      return dropDatabase(access, change.name);
+      await dropDatabase(access, change.name);
   }
 }

@@ -103,11 +103,11 @@ async function keepOutUntil(
   other: AdminConnection,
   database: string,
 ): Promise<void> {
-  let isOver = false;
-  const end = () => void (isOver = true);
+  const over = new AbortController();
+  const end = () => over.abort();
   work.then(end, end);
   const clearing = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await endSessionsIn(other, database);
       await sleep(LOOK_EVERY_MS);
     }

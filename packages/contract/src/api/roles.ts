@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { BranchId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
+import { Operation } from './operations.ts';
 import { Timestamp } from './shown.ts';
 import type { Shown } from './shown.ts';
 
@@ -25,6 +26,9 @@ export const Role = Type.Object(
     branch_id: branchId,
     name: Type.String(),
     password: Type.Optional(Type.String()),
+    authentication_method: Type.Optional(
+      Type.String({ description: '`no_login` where the role cannot log in' }),
+    ),
     protected: Type.Boolean(),
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -32,6 +36,36 @@ export const Role = Type.Object(
   { title: 'Role' },
 );
 export type Role = Shown<typeof Role>;
+
+const postgresName = Type.String({ minLength: 1, maxLength: 63, description: 'up to 63 bytes' });
+
+/** Body of `POST …/roles`. */
+export const RoleCreateRequest = Type.Object({
+  role: Type.Object({
+    name: postgresName,
+    /** Whether it has no password and cannot log in. */
+    no_login: Type.Optional(Type.Boolean()),
+  }),
+});
+export type RoleCreateRequest = Static<typeof RoleCreateRequest>;
+
+/** Answer of the calls that make, change and delete a role. */
+export const RoleOperations = Type.Object({ role: Role, operations: Type.Array(Operation) });
+
+/** Body of `POST …/databases`. */
+export const DatabaseCreateRequest = Type.Object({
+  database: Type.Object({ name: postgresName, owner_name: postgresName }),
+});
+export type DatabaseCreateRequest = Static<typeof DatabaseCreateRequest>;
+
+/** Body of `PATCH …/databases/{database_name}`; what is left out stays. */
+export const DatabaseUpdateRequest = Type.Object({
+  database: Type.Object({
+    name: Type.Optional(postgresName),
+    owner_name: Type.Optional(postgresName),
+  }),
+});
+export type DatabaseUpdateRequest = Static<typeof DatabaseUpdateRequest>;
 
 /** Answers of the calls that show roles. */
 export const OneRole = Type.Object({ role: Role });
@@ -53,6 +87,12 @@ export const Database = Type.Object(
   { title: 'Database' },
 );
 export type Database = Shown<typeof Database>;
+
+/** Answer of the calls that make, change and delete a database. */
+export const DatabaseOperations = Type.Object({
+  database: Database,
+  operations: Type.Array(Operation),
+});
 
 /** Answers of the calls that show databases. */
 export const OneDatabase = Type.Object({ database: Database });

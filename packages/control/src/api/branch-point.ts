@@ -4,6 +4,7 @@ import { requireSettled } from '../domain/branch-rules.ts';
 import { requireWithinHistory } from '../domain/history-window.ts';
 import type { BranchRow, ProjectRow } from '../store/schema.ts';
 import { getTimelineBirth } from '../store/timelines.ts';
+import { isContentChanging } from '../store/adopt-content.ts';
 import type { ApiContext } from './api-context.ts';
 import { hostOfBranch } from './branch-at-host.ts';
 
@@ -29,6 +30,10 @@ export async function resolveBranchPoint(
   context: Pick<ApiContext, 'db' | 'connectHost'>,
 ): Promise<BranchPoint> {
   requireSettled(branch);
+  // Of the present, a copy is to have the roles and databases that the API has answered for.
+  if (wanted.kind === 'head' && (await isContentChanging(context.db, branch.id))) {
+    throw new PgfleetError('conflicting_operations');
+  }
   const place = { branchId: branch.id, timelineId: branch.timeline_id };
   const window = {
     bornAt: await getTimelineBirth(context.db, branch.timeline_id),

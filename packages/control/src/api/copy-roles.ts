@@ -17,10 +17,11 @@ export function inheritRoles(
   branchId: BranchId,
   { secrets }: Pick<ApiContext, 'secrets'>,
 ): CopiedRole[] {
-  return roles.map(({ name, verifier, is_protected, ...role }) => ({
+  return roles.map(({ name, verifier, can_login, is_protected, ...role }) => ({
     role: {
       name,
       verifier,
+      can_login,
       is_protected,
       sealed_password: resealPassword({ name, ...role }, branchId, secrets),
     },
@@ -34,11 +35,14 @@ export function renewRoles(
   { secrets }: Pick<ApiContext, 'secrets'>,
 ): Promise<CopiedRole[]> {
   return Promise.all(
-    roles.map(async ({ name, is_protected }) => {
+    roles.map(async ({ name, can_login, is_protected }) => {
+      if (!can_login) {
+        return { role: { name, verifier: null, sealed_password: null, can_login, is_protected } };
+      }
       const password = newRolePassword();
       const stored = await storeRoleSecrets({ ...target, name, password }, secrets);
       const { verifier, sealedPassword: sealed_password } = stored;
-      return { role: { name, verifier, is_protected, sealed_password }, password };
+      return { role: { name, verifier, can_login, is_protected, sealed_password }, password };
     }),
   );
 }

@@ -24,8 +24,9 @@ export async function storeRoleSecrets(
   };
 }
 
-/** @throws PgfleetError `passwords_not_stored`. */
+/** @throws PgfleetError `passwords_not_stored`, `role_cannot_log_in`. */
 export function revealPassword(role: RoleRow, secrets: SecretBox): string {
+  if (!role.can_login) throw new PgfleetError('role_cannot_log_in');
   if (role.sealed_password === null) throw new PgfleetError('passwords_not_stored');
   return secrets.open(role.sealed_password, sealContext(role.branch_id, role.name));
 }

@@ -18,6 +18,8 @@ import { accountRoutes } from './routes/accounts.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { backupScheduleRoutes } from './routes/backup-schedules.ts';
 import { branchContentRoutes } from './routes/branch-content.ts';
+import { changeDatabaseRoutes } from './routes/change-databases.ts';
+import { changeRoleRoutes } from './routes/change-roles.ts';
 import { branchSchemaRoutes } from './routes/branch-schema.ts';
 import { branchRoutes } from './routes/branches.ts';
 import { changeBranchRoutes } from './routes/change-branch.ts';
@@ -102,6 +104,8 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   deleteBranchRoutes(api, context);
   restoreBranchRoute(api, context);
   branchContentRoutes(api, context);
+  changeRoleRoutes(api, context);
+  changeDatabaseRoutes(api, context);
   branchSchemaRoutes(api, context);
   endpointRoutes(api, context);
   endpointLifeRoutes(api, context);

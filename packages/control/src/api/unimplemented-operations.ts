@@ -23,16 +23,6 @@ const organization = '/organizations/{org_id}';
 
 export const unimplementedGroups: readonly UnimplementedGroup[] = [
   {
-    reason: 'not built yet',
-    addresses: [
-      `POST ${branch}/databases`,
-      `PATCH DELETE ${branch}/databases/{database_name}`,
-      `POST ${branch}/roles`,
-      `DELETE ${branch}/roles/{role_name}`,
-      `POST ${branch}/roles/{role_name}/reset_password`,
-    ],
-  },
-  {
     reason: 'anonymized branches are not built yet',
     addresses: [
       `POST ${project}/branch_anonymized`,

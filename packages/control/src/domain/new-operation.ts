@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type {
   BranchId,
+  ContentChange,
   EndpointId,
   OperationAction,
   OperationId,
@@ -37,6 +38,8 @@ export interface NewOperation {
   /** Null where the operation is about the present timeline of its branch. */
   readonly timeline_id: TimelineId | null;
   readonly snapshot_id: SnapshotId | null;
+  /** JSON of what it changes of the roles and databases of its branch. */
+  readonly changes: string | null;
   readonly action: OperationAction;
   readonly status: OperationStatus;
   readonly deadline_at: Date;
@@ -61,6 +64,15 @@ export function newOperations(
   return actions.map((action, index) => planOperation(subject, action, index === 0));
 }
 
+/** Makes the operation that changes roles and databases; without a change it only looks. */
+export function contentOperation(
+  subject: OperationSubject,
+  changes: readonly ContentChange[],
+): NewOperation {
+  const operation = planOperation(subject, 'apply_config', true);
+  return { ...operation, changes: JSON.stringify(changes) };
+}
+
 /** Makes operations that start computes, behind others of the same branch. */
 export function startOperations(
   subject: OperationSubject,
@@ -83,6 +95,7 @@ function planOperation(
     endpoint_id: concernsEndpoint(action) ? (subject.endpointId ?? null) : null,
     timeline_id: subject.timelineId ?? null,
     snapshot_id: subject.snapshotId ?? null,
+    changes: null,
     action,
     status: isFirst ? 'running' : 'scheduling',
     deadline_at: new Date(Date.now() + deadlineMs[action]),

@@ -14,6 +14,7 @@ import {
 } from './branch-host.ts';
 import type { BranchHost } from './branch-host.ts';
 import { renewTimeline } from './put-timeline.ts';
+import { changeContent, forgetChange } from './read-content.ts';
 
 const notReady = {
   kind: 'abort',
@@ -60,30 +61,40 @@ export const suspendCompute = defineAction('suspend', {
 /**
  * Brings the host up to date with the rows: the endpoints of a branch that lives, none of one that
  * was deleted; or, for an operation that names a timeline, whose present timeline it is and how long
- * its history is kept.
+ * its history is kept; or the roles and databases of the branch.
  */
-export const applyConfig = defineAction('apply', {
-  async apply(context) {
-    const { loaded, host } = await loadBranchHost(context, null);
-    const { timeline_id: timelineId, endpoint_id: endpointId } = context.operation;
-    const isLiving = isAlive(loaded);
-    // Its host was never told of what is to be taken away, or there is none.
-    if (!host && !isLiving) return done;
-    if (!host || (loaded.branch.current_state === 'init' && !timelineId && isLiving)) {
-      return notReady;
-    }
-    if (timelineId) {
-      await renewTimeline(host, loaded, context);
-    } else if (isLiving) {
-      await putEndpoints(host, loaded, context);
-      const dead = loaded.endpoints.filter(({ id, deleted_at }) => deleted_at && id === endpointId);
-      await deleteEndpoints(host, dead, context);
-    } else {
-      await deleteEndpoints(host, loaded.endpoints, context);
-    }
-    return done;
+export const applyConfig = defineAction(
+  'apply',
+  {
+    async apply(context) {
+      const { loaded, host } = await loadBranchHost(context, null);
+      const { timeline_id: timelineId, endpoint_id: endpointId, changes } = context.operation;
+      const isLiving = isAlive(loaded);
+      // Its host was never told of what is to be taken away, or there is none.
+      if (!host && !isLiving) return done;
+      if (!host || (loaded.branch.current_state === 'init' && !timelineId && isLiving)) {
+        return notReady;
+      }
+      if (timelineId) {
+        await renewTimeline(host, loaded, context);
+      } else if (changes) {
+        if (isLiving) await changeContent(host, loaded, { ...context, changes });
+      } else if (isLiving) {
+        await putEndpoints(host, loaded, context);
+        const dead = loaded.endpoints.filter(
+          ({ id, deleted_at }) => deleted_at && id === endpointId,
+        );
+        await deleteEndpoints(host, dead, context);
+      } else {
+        await deleteEndpoints(host, loaded.endpoints, context);
+      }
+      return done;
+    },
   },
-});
+  async (context) => {
+    if (context.operation.changes) await forgetChange(context);
+  },
+);
 
 // A host that does not know the endpoint (it may have been restored from an old disk) is told.
 async function startKnown(

@@ -8,6 +8,7 @@ import type { StepContext } from './action.ts';
 import { loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';
 import { createSnapshot } from './create-snapshot.ts';
 import { putTimeline } from './put-timeline.ts';
+import { changeContent } from './read-content.ts';
 
 /*
  * Makes a timeline.
@@ -55,6 +56,8 @@ export const createTimeline = defineAction(
     async announce(context) {
       const { loaded, host } = await loadBranchHost(context);
       if (!host) return { kind: 'next', step: 'place' };
+      // A copy has what its source had at that point, whatever there is by now.
+      if (isCopy(loaded)) await changeContent(host, loaded, { ...context, changes: [] });
       await putEndpoints(host, loaded, context);
       if (context.operation.timeline_id) await suspendEndpoints(host, loaded, context);
       await setBranchReady(context.db, loaded.branch.id);
@@ -65,6 +68,10 @@ export const createTimeline = defineAction(
     if (operation.timeline_id && !operation.snapshot_id) await giveUpRestore(db, operation);
   },
 );
+
+function isCopy({ timeline: { source } }: BranchOnHost): boolean {
+  return source.kind !== 'template';
+}
 
 // Clients of a restored branch go on with the passwords they have, by whomever they were changed.
 function withPasswords(loaded: BranchOnHost) {

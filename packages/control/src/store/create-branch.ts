@@ -11,7 +11,10 @@ import type { Database } from './database.ts';
 import type { BranchRow, DatabaseRow, RoleRow, Schema } from './schema.ts';
 
 /** A role to be inserted on a branch, as it is stored. */
-export type NewRole = Pick<RoleRow, 'name' | 'verifier' | 'sealed_password' | 'is_protected'>;
+export type NewRole = Pick<
+  RoleRow,
+  'name' | 'verifier' | 'sealed_password' | 'can_login' | 'is_protected'
+>;
 
 /** Inserts a timeline on the host of its source. */
 export async function insertDerivedTimeline(

@@ -1,7 +1,7 @@
 import type { BranchId, ProjectId, UserId } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import { requireDeletable } from '../domain/branch-rules.ts';
-import { newOperations } from '../domain/new-operation.ts';
+import { contentOperation, newOperations } from '../domain/new-operation.ts';
 import type { NewOperation } from '../domain/new-operation.ts';
 import { getBranchFamily } from './branches.ts';
 import type { Database } from './database.ts';
@@ -74,6 +74,8 @@ export async function recoverBranch(
   const [endpoint] = await listEndpoints(tx, { projectId, branchId: id });
   const subject = { projectId, branchId: id, ...(endpoint && { endpointId: endpoint.id }) };
   if (endpoint) await insertOperations(tx, newOperations(subject, ['apply_config']));
+  // Changes of roles and databases that were under way when it was deleted were not made.
+  await insertOperations(tx, [contentOperation(subject, [])]);
 }
 
 /** Has the data of a deleted branch removed; false when somebody else has. */

@@ -2,6 +2,7 @@ import type {
   BackupScheduleItem,
   BranchId,
   BranchState,
+  ContentChange,
   DefaultEndpointSettings,
   EndpointId,
   EndpointSettings,
@@ -241,8 +242,10 @@ interface EndpointsTable extends Timestamps {
 interface RolesTable extends Timestamps {
   readonly branch_id: BranchId;
   readonly name: string;
-  readonly verifier: string;
+  /** Null without a password. */
+  readonly verifier: string | null;
   readonly sealed_password: string | null;
+  readonly can_login: Generated<boolean>;
   readonly is_protected: Generated<boolean>;
 }
 
@@ -262,6 +265,8 @@ interface OperationsTable extends Timestamps {
   /** What is made or deleted, where it is not the present timeline of the branch. */
   readonly timeline_id: TimelineId | null;
   readonly snapshot_id: SnapshotId | null;
+  /** Of the roles and databases of the branch; none at all where it is about something else. */
+  readonly changes: ColumnType<readonly ContentChange[] | null, string | null, never>;
   readonly action: OperationAction;
   readonly status: OperationStatus;
   readonly step: string | null;

@@ -191,7 +191,8 @@ export async function loadInitialContent(
   const { rows } = await sql<{ roles: RoleSpec[]; databases: DatabaseSpec[] }>`
     select
       coalesce((select jsonb_agg(jsonb_build_object('name', name, 'verifier', verifier)
-        order by name) from roles r where branch_id = ${branch.id} and not exists (
+        order by name) from roles r
+        where branch_id = ${branch.id} and verifier is not null and not exists (
           select from branches b join roles same on same.branch_id = b.id
           where b.timeline_id = ${inherited} and same.name = r.name
             and same.verifier = r.verifier and same.updated_at = same.created_at)

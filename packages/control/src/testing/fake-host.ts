@@ -1,5 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type {
+  ContentChange,
   EndpointId,
   EndpointSpec,
   EndpointStatus,
@@ -9,6 +10,7 @@ import type {
   PointInTime,
   ResolvedPoint,
   SchemaResponse,
+  TimelineContent,
   TimelineId,
   TimelineSpec,
   TimelineStatus,
@@ -30,6 +32,10 @@ export class FakeHost {
   readonly head = { lsn: '0/1DE2850', at: '2026-01-02T03:04:05.678901Z' };
   /** What `schema` answers, by timeline id and point: `tl-… head`, `tl-… 0/1DE2850`. */
   readonly schemas = new Map<string, string>();
+  /** The roles and databases of every timeline. */
+  readonly contents = new Map<TimelineId, TimelineContent>();
+  /** What a timeline had at a point of its past, by its id and the point, as for schemas. */
+  readonly pastContents = new Map<string, TimelineContent>();
   /** What `schema` answers when it is asked for JSON. */
   jsonSchema: SchemaResponse = { json: { tables: [] } };
   /** What the next drills find wrong. */
@@ -91,12 +97,22 @@ export class FakeHost {
           this.#requireTimeline(spec.source.timelineId);
         }
         this.timelines.set(spec.timelineId, spec);
+        if (!isKnown) this.contents.set(spec.timelineId, this.#initialContent(spec));
         this.puts.push(spec);
         return { state: 'ready', origin: spec.source.kind === 'template' ? null : this.head };
       },
       deleteTimeline: async (id, context) => {
         await this.#note(`deleteTimeline ${id}`, context?.signal);
         this.timelines.delete(id);
+        this.contents.delete(id);
+      },
+      content: async (id, { changes }, context) => {
+        const kinds = changes.map(({ kind, name }) => ` ${kind} ${name}`).join(',');
+        await this.#note(`content ${id}${kinds}`, context?.signal);
+        this.#requireTimeline(id);
+        const content = changes.reduce(afterChange, this.contents.get(id) ?? noContent);
+        this.contents.set(id, content);
+        return content;
       },
       timeline: async (id) => {
         await this.#note(`timeline ${id}`);
@@ -150,6 +166,14 @@ export class FakeHost {
     return client as HostClient;
   }
 
+  #initialContent({ source, initial: { roles, databases } }: TimelineSpec): TimelineContent {
+    if (source.kind === 'template') {
+      return { roles: roles.map((role) => ({ ...role, canLogin: true })), databases };
+    }
+    const past = this.pastContents.get(`${source.timelineId} ${pointText(source.at)}`);
+    return past ?? this.contents.get(source.timelineId) ?? noContent;
+  }
+
   #timelineStatus(timelineId: TimelineId): TimelineStatus {
     return {
       timelineId,
@@ -199,6 +223,32 @@ export class FakeHost {
     if (!spec) throw new PgfleetError('endpoint_not_found');
     return spec;
   }
+}
+
+const noContent: TimelineContent = { roles: [], databases: [] };
+
+function afterChange(content: TimelineContent, change: ContentChange): TimelineContent {
+  const { name } = change;
+  const roles = content.roles.filter((role) => role.name !== name);
+  const databases = content.databases.filter((database) => database.name !== name);
+  const known = content.databases.find((database) => database.name === name);
+  switch (change.kind) {
+    case 'create_role':
+    case 'set_password': {
+      const { verifier } = change;
+      return { ...content, roles: [...roles, { name, verifier, canLogin: verifier !== null }] };
+    }
+    case 'drop_role':
+      return { ...content, roles };
+    case 'create_database':
+      return { ...content, databases: [...databases, { name, ownerName: change.ownerName }] };
+    case 'change_database': {
+      const { newName = name, ownerName = known?.ownerName ?? '' } = change;
+      return { ...content, databases: [...databases, { name: newName, ownerName }] };
+    }
+    case 'drop_database':
+  }
+  return { ...content, databases };
 }
 
 function pointText(at: PointInTime): string {

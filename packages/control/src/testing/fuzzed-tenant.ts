@@ -58,6 +58,11 @@ export class FuzzedTenant {
     const created = await this.change<Created>('POST', '/projects', { project: {} });
     const { project, branch: main, endpoints } = created;
     await this.settle(project.id);
+    const path = `/projects/${project.id}/branches/${main.id}`;
+    await this.change('POST', `${path}/roles`, { role: { name: 'app' } });
+    const shop = { name: 'shop', owner_name: 'neondb_owner' };
+    await this.change('POST', `${path}/databases`, { database: shop });
+    await this.settle(project.id);
     const options = { branch: { name: 'child' }, endpoints: [{ type: 'read_write' }] };
     const { branch: child, endpoints: more } = await this.change<Created>(
       'POST',
@@ -91,8 +96,9 @@ export class FuzzedTenant {
       source_org_id: organizations,
       destination_org_id: organizations,
       user_id: [me.id],
-      role_name: ['neondb_owner'],
-      database_name: ['neondb'],
+      role_name: ['neondb_owner', 'app'],
+      owner_name: ['neondb_owner', 'app'],
+      database_name: ['neondb', 'shop'],
       db_name: ['neondb'],
       region_id: ['aws-us-east-2'],
       frequency: ['daily', 'monthly'],

@@ -92,10 +92,6 @@ export const schemaDifferences: readonly SchemaDifference[] = [
     reason: 'optional: Postgres itself tells its version',
   },
   {
-    lines: / 20\d .*authentication_method: missing$/,
-    reason: 'optional: every role has a password',
-  },
-  {
     lines: / 200 \.annotations?(\{\})?\.(created_at|updated_at): missing$/,
     reason: 'optional: annotations are taken and not kept',
   },

@@ -14,7 +14,18 @@ import {
 } from '../branches.ts';
 import { EndpointList } from '../endpoints.ts';
 import { StartedOperations } from '../operations.ts';
-import { DatabaseList, OneDatabase, OneRole, RoleList, RolePassword } from '../roles.ts';
+import {
+  DatabaseCreateRequest,
+  DatabaseList,
+  DatabaseOperations,
+  DatabaseUpdateRequest,
+  OneDatabase,
+  OneRole,
+  RoleCreateRequest,
+  RoleList,
+  RoleOperations,
+  RolePassword,
+} from '../roles.ts';
 import {
   BranchSchemaResponse,
   SchemaCompareQuery,
@@ -142,11 +153,34 @@ export const branchContentOperations: ApiOperationGroup = {
       answers: { 200: DatabaseList },
     },
     {
+      id: 'createProjectBranchDatabase',
+      method: 'POST',
+      path: `${branchPath}/databases`,
+      summary: 'Makes a database that belongs to a role of the branch.',
+      body: DatabaseCreateRequest,
+      answers: { 201: DatabaseOperations },
+    },
+    {
       id: 'getProjectBranchDatabase',
       method: 'GET',
       path: `${branchPath}/databases/{database_name}`,
       summary: 'One database.',
       answers: { 200: OneDatabase },
+    },
+    {
+      id: 'updateProjectBranchDatabase',
+      method: 'PATCH',
+      path: `${branchPath}/databases/{database_name}`,
+      summary: 'Renames a database, which ends its sessions, or gives it to another role.',
+      body: DatabaseUpdateRequest,
+      answers: { 200: DatabaseOperations },
+    },
+    {
+      id: 'deleteProjectBranchDatabase',
+      method: 'DELETE',
+      path: `${branchPath}/databases/{database_name}`,
+      summary: 'Deletes a database and ends its sessions; 204 when it is already gone.',
+      answers: { 200: DatabaseOperations, 204: null },
     },
     {
       id: 'listProjectBranchRoles',
@@ -156,11 +190,33 @@ export const branchContentOperations: ApiOperationGroup = {
       answers: { 200: RoleList },
     },
     {
+      id: 'createProjectBranchRole',
+      method: 'POST',
+      path: `${branchPath}/roles`,
+      summary: 'Makes a role, with a password unless it is not to log in.',
+      body: RoleCreateRequest,
+      answers: { 201: RoleOperations },
+    },
+    {
       id: 'getProjectBranchRole',
       method: 'GET',
       path: `${branchPath}/roles/{role_name}`,
       summary: 'One role.',
       answers: { 200: OneRole },
+    },
+    {
+      id: 'deleteProjectBranchRole',
+      method: 'DELETE',
+      path: `${branchPath}/roles/{role_name}`,
+      summary: 'Deletes a role that owns no database of the list; 204 when it is already gone.',
+      answers: { 200: RoleOperations, 204: null },
+    },
+    {
+      id: 'resetProjectBranchRolePassword',
+      method: 'POST',
+      path: `${branchPath}/roles/{role_name}/reset_password`,
+      summary: 'Gives a role a new password and ends its sessions.',
+      answers: { 200: RoleOperations },
     },
     {
       id: 'getProjectBranchRolePassword',

@@ -9,7 +9,9 @@ type FreshOperation = Pick<
 >;
 
 /** An operation as the API shows it. */
-export function presentOperation(operation: FreshOperation & Partial<OperationRow>): Operation {
+export function presentOperation(
+  operation: FreshOperation & Partial<Omit<OperationRow, 'changes'>>,
+): Operation {
   const { failures_count: failures = 0, wake_at: wakeAt } = operation;
   const isWaiting = failures > 0 && wakeAt && !operation.finished_at;
   return {

@@ -4,13 +4,16 @@ import type { DatabaseRow, RoleRow } from '../../store/schema.ts';
 
 /** A role as the API shows it, with its password only where that was just made. */
 export function presentRole(
-  role: Omit<RoleRow, 'verifier' | 'sealed_password'>,
+  role: Omit<RoleRow, 'verifier' | 'sealed_password' | 'can_login'> & {
+    readonly can_login?: boolean;
+  },
   password?: string,
 ): Role {
   return {
     branch_id: role.branch_id,
     name: role.name,
     ...(password === undefined ? {} : { password }),
+    ...(role.can_login === false ? { authentication_method: 'no_login' } : {}),
     protected: role.is_protected,
     created_at: timestamp(role.created_at),
     updated_at: timestamp(role.updated_at),
