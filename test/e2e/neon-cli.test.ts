@@ -147,6 +147,7 @@ test('what pgfleet has not is said by the neon command in a sentence', async () 
   await expect(neon.run('buckets', 'list', ...here)).rejects.toThrow('no object storage');
   await expect(neon.run('functions', 'list', ...here)).rejects.toThrow('runs no functions');
   expect(await neon.run('neon-auth', 'status', ...here)).toContain('not configured');
+});
 
 interface Named {
   readonly name: string;
