@@ -11,7 +11,9 @@ import { lockProject } from '../store/projects.ts';
 import type { BranchRow, ProjectRow } from '../store/schema.ts';
 import type { ApiContext } from './api-context.ts';
 import { principalOf } from './authenticate.ts';
+import { requireMatch } from './etag.ts';
 import { mutate } from './mutation.ts';
+import type { ReadObject } from './objects.ts';
 import { presentOperation } from './present/present-operation.ts';
 import type { BranchParams } from './routes/params.ts';
 
@@ -20,6 +22,8 @@ export interface ContentTarget {
   readonly tx: Database;
   readonly project: ProjectRow;
   readonly branch: BranchRow;
+  /** Refuses the change where `If-Match` names another state than what `GET` shows now. */
+  readonly requireSeen: (shown: object) => Promise<void>;
 }
 
 /** What was decided about a role or a database. */
@@ -29,6 +33,7 @@ export interface ContentAnswer {
   readonly body: object;
   /** What the branch's Postgres has to do; nothing where all stays as it is. */
   readonly change: ContentChange | undefined;
+  readonly reread?: ReadObject;
 }
 
 /** How many roles, and how many databases, a branch may have. */
@@ -51,10 +56,12 @@ export function changeContent(
     const project = await lockProject(tx, projectId, principalOf(http.request));
     const branch = await getBranch(tx, project.id, branchId);
     requireSettled(branch);
-    const answer = await decide({ tx, project, branch });
+    const requireSeen = (shown: object) => requireMatch(http.request, async () => shown);
+    const answer = await decide({ tx, project, branch, requireSeen });
     if (!answer) return { status: 204, body: null };
     const operations = await insertChange(tx, branch, answer.change);
-    return { status: answer.status, body: { ...answer.body, operations } };
+    const { status, body, reread } = answer;
+    return { status, body: { ...body, operations }, ...(reread && { reread }) };
   });
 }
 

@@ -71,6 +71,7 @@ async function update(
 ): Promise<ContentAnswer> {
   const { tx, branch } = target;
   const known = await getDatabase(tx, branch.id, name);
+  await target.requireSeen({ database: presentDatabase(known) });
   const { name: newName = name, owner_name: ownerName = known.owner_name } = wanted;
   if (newName === name && ownerName === known.owner_name) {
     return { status: 200, body: { database: presentDatabase(known) }, change: undefined };
@@ -84,6 +85,10 @@ async function update(
   return {
     status: 200,
     body: { database: presentDatabase(database) },
+    reread: async (db) => {
+      const present = await findDatabase(db, branch.id, newName);
+      return present && { database: presentDatabase(present) };
+    },
     change: {
       kind: 'change_database',
       name,
@@ -94,11 +99,12 @@ async function update(
 }
 
 async function remove(
-  { tx, branch }: ContentTarget,
+  { tx, branch, requireSeen }: ContentTarget,
   name: string,
 ): Promise<ContentAnswer | undefined> {
   const database = await findDatabase(tx, branch.id, name);
   if (!database) return undefined;
+  await requireSeen({ database: presentDatabase(database) });
   await deleteDatabase(tx, database.id);
   return {
     status: 200,

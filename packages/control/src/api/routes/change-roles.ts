@@ -92,11 +92,12 @@ async function newPassword({ project, branch }: ContentTarget, name: string, con
 }
 
 async function remove(
-  { tx, branch }: ContentTarget,
+  { tx, branch, requireSeen }: ContentTarget,
   name: string,
 ): Promise<ContentAnswer | undefined> {
   const role = await findRole(tx, branch.id, name);
   if (!role) return undefined;
+  await requireSeen({ role: presentRole(role) });
   await requireNoDatabase({ tx, branch }, role);
   await deleteRole(tx, role);
   return {
