@@ -12,7 +12,7 @@ import type { Instance, InstancePlace } from './instance.ts';
 import type { LimitGroup } from './limits.ts';
 import { currentOwner, type Owner } from './owner.ts';
 import type { Sandbox, SandboxLevel } from './sandbox.ts';
-import { type PostgresSettings, settingsFor } from './settings.ts';
+import { instanceSettings, type PostgresSettings, settingsFor } from './settings.ts';
 import { startInstance } from './start-instance.ts';
 import { createTemplate, type Template } from './template.ts';
 
@@ -73,6 +73,8 @@ export class Fixture implements AsyncDisposable {
     options: {
       readonly level?: SandboxLevel;
       readonly settings?: PostgresSettings;
+      /** In place of what would be changeable by default; on the command line is only the rest. */
+      readonly changeable?: PostgresSettings;
       readonly limitGroup?: LimitGroup;
     } = {},
   ): Promise<Instance> {
@@ -86,7 +88,9 @@ export class Fixture implements AsyncDisposable {
       sandbox: { level: options.level ?? sandbox.level },
       lock,
       ...place,
-      settings: { ...settingsFor(size), ...options.settings },
+      ...(options.changeable
+        ? { settings: instanceSettings(size).fixed, changeable: options.changeable }
+        : { settings: { ...settingsFor(size), ...options.settings } }),
       ...(owner ? { owner } : {}),
       ...(options.limitGroup ? { limitGroup: options.limitGroup } : {}),
     });

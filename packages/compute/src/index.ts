@@ -67,11 +67,14 @@ export type { Sandbox, SandboxLevel, SandboxProbe } from './sandbox.ts';
 export {
   baseSettings,
   type ComputeUnits,
+  type InstanceSettings,
+  instanceSettings,
   type InstanceSize,
   maxConnectionsFor,
   type PostgresSettings,
   settingsFor,
 } from './settings.ts';
+export { changeSettings, readOutdated } from './settings-file.ts';
 export { startInstance, type StartInstanceOptions } from './start-instance.ts';
 export { createTemplate, type CreateTemplateOptions, type Template } from './template.ts';
 export { TEMPLATE_DATABASE, TEMPLATE_ROLE } from './template-sql.ts';

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { detectLimits, LimitGroup } from './limits.ts';
 
@@ -30,8 +31,40 @@ test('a process and its children are put under limits that change while they run
   }
 });
 
-test.skipIf(!support.memory)('a memory limit below what is in use is refused, not enforced', () => {
-  const group = LimitGroup.open(`${name}-memory`, support);
-  expect(group.set({ memoryBytes: 1024 * 1024 * 1024 })).toBe(true);
-  group.remove();
-});
+test.skipIf(!support.memory)(
+  'a memory limit below what is in use ends nothing, and holds once the memory is given back',
+  async () => {
+    const group = LimitGroup.open(`${name}-memory`, support);
+    const program = `
+      let kept;
+      process.on('SIGUSR2', () => { kept = undefined; globalThis.gc(); console.log('given back'); });
+      process.stdin.on('data', () => {
+        kept = Buffer.alloc(200 * 1024 * 1024, 1);
+        console.log('used');
+      });`;
+    const child = spawn(process.execPath, ['--expose-gc', '-e', program]);
+    await once(child, 'spawn');
+    const said = async (text: string) => {
+      for await (const [chunk] of on(child.stdout, 'data'))
+        if (String(chunk).includes(text)) return;
+    };
+    try {
+      await group.add(child.pid!);
+      child.stdin.write('use it\n');
+      await said('used');
+      expect(group.set({ memoryBytes: 1024 * 1024 * 1024 })).toBe(true);
+      const hasSwap = !/SwapTotal: +0 kB/.test(readFileSync('/proc/meminfo', 'utf8'));
+      expect(group.set({ memoryBytes: 100 * 1024 * 1024, cpus: 1 })).toBe(hasSwap);
+      expect(child.exitCode ?? child.signalCode).toBeNull();
+      const limits = { memoryBytes: 120 * 1024 * 1024 };
+      child.kill('SIGUSR2');
+      await said('given back');
+      await waitUntil(() => group.set(limits), { what: 'the limit', timeoutMs: 20_000 });
+      expect(child.exitCode ?? child.signalCode).toBeNull();
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      group.remove();
+    }
+  },
+);

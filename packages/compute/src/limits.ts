@@ -37,6 +37,7 @@ const PARENT = 'pgfleet';
 // A short period: with the usual 100 ms a small quota stops a query for most of that time.
 const CPU_PERIOD_US = 10_000;
 const MIN_QUOTA_US = 1_000;
+const MAX_RECLAIM_BYTES = 512 * 1024 * 1024;
 const ADVICE = 'run as root on a machine whose cgroups offer cpu, memory and pids';
 
 /** Says which limits work here, by preparing pgfleet's parent groups. */
@@ -85,8 +86,9 @@ export class LimitGroup {
   /**
    * Sets limits on the running processes; an absent figure lifts the limit.
    *
-   * A memory limit below what is in use now would end the instance, so it is then left as it was;
-   * returns `false` in that case, and the caller tries again later.
+   * A memory limit below what is in use would end the instance. So caches are given up first; when
+   * that is not enough the limit is left as it was and the others are set. Returns `false` in that
+   * case, and the caller tries again later.
    */
   set(limits: Limits): boolean {
     const { version } = this.#support;
@@ -157,9 +159,27 @@ function writeV2(controller: Controller, directory: string, limits: Limits): boo
     const quota = limits.cpus === undefined ? 'max' : quotaUs(limits.cpus);
     return tryWrite(path('cpu.max'), `${quota} ${CPU_PERIOD_US}`);
   }
-  const current = Number(readFileSync(path('memory.current'), 'utf8'));
-  if (limits.memoryBytes !== undefined && limits.memoryBytes < current) return false;
+  if (limits.memoryBytes !== undefined && !shrinkV2(directory, limits.memoryBytes)) return false;
   return tryWrite(path('memory.max'), limits.memoryBytes ?? 'max');
+}
+
+// The kernel of v1 tries this by itself before it refuses; that of v2 would kill instead.
+function shrinkV2(directory: string, memoryBytes: number): boolean {
+  const excess = () =>
+    Number(readFileSync(join(directory, 'memory.current'), 'utf8')) - memoryBytes;
+  if (excess() <= 0) return true;
+  // Its end may take a while, and the process waits for it.
+  tryReclaim(join(directory, 'memory.reclaim'), Math.min(excess(), MAX_RECLAIM_BYTES));
+  return excess() <= 0;
+}
+
+// EAGAIN: less could be given up. Kernels before 5.19 have no such file.
+function tryReclaim(file: string, bytes: number): void {
+  try {
+    writeFileSync(file, String(bytes), { flag: 'r+' });
+  } catch (error) {
+    if (!hasErrorCode(error, 'EAGAIN', 'ENOENT')) throw error;
+  }
 }
 
 function quotaUs(cpus: number): number {

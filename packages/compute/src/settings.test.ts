@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { maxConnectionsFor, settingsFor } from './settings.ts';
+import { instanceSettings, maxConnectionsFor, settingsFor } from './settings.ts';
 
 test.each([
   [0.25, 104],
@@ -60,4 +60,34 @@ test("a tenant's settings have no second spelling that gets around that", () => 
 test("the host's own settings win over everything", () => {
   const settings = settingsFor({ major: 17, minCu: 1, maxCu: 1, override: { fsync: 'off' } });
   expect(settings['fsync']).toBe('off');
+});
+
+test('nothing that a running instance cannot take over when its size changes is in the file', () => {
+  const [small, large] = [0.25, 8].map((cu) =>
+    instanceSettings({ major: 17, minCu: cu, maxCu: cu }),
+  );
+  const changed = Object.keys(small!.changeable).filter(
+    (name) => small!.changeable[name] !== large!.changeable[name],
+  );
+  expect(changed.toSorted()).toEqual([
+    'effective_cache_size',
+    'maintenance_work_mem',
+    'max_parallel_workers',
+    'max_parallel_workers_per_gather',
+  ]);
+});
+
+test("what only pgfleet chooses is on the command line, and in the file nothing of a tenant's about it", () => {
+  const tenant = { fsync: 'off', wal_level: 'minimal', shared_preload_libraries: 'x', port: '1' };
+  const { fixed, changeable } = instanceSettings({
+    major: 17,
+    minCu: 1,
+    maxCu: 1,
+    tenant,
+    logicalReplication: true,
+    preloadLibraries: ['auto_explain', 'pg_prewarm'],
+  });
+  expect(fixed).toMatchObject({ fsync: 'on', wal_level: 'logical', port: '5432' });
+  expect(changeable['shared_preload_libraries']).toBe('auto_explain,pg_prewarm');
+  for (const name of Object.keys(fixed)) expect(changeable).not.toHaveProperty(name);
 });

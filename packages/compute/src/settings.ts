@@ -11,10 +11,23 @@ export interface InstanceSize extends ComputeUnits {
   readonly major: number;
   /** `wal_level=logical`. */
   readonly logicalReplication?: boolean;
+  /** Libraries of the installation for `shared_preload_libraries`, in this order. */
+  readonly preloadLibraries?: readonly string[];
   /** The tenant's own settings, already checked; they never replace what pgfleet relies on. */
   readonly tenant?: PostgresSettings;
   /** What the host knows better, for example about its volume or a recovery: wins over the rest. */
   readonly override?: PostgresSettings;
+}
+
+/** The settings of an instance, by how long they last. */
+export interface InstanceSettings {
+  /**
+   * For the command line, where no file and no `ALTER SYSTEM` of a tenant overrides them: they last as
+   * long as the instance runs.
+   */
+  readonly fixed: PostgresSettings;
+  /** For `changeSettings`, which tells them to a running instance anew. */
+  readonly changeable: PostgresSettings;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -27,10 +40,10 @@ const MAX_CONNECTIONS = 4000;
 const MIN_CONNECTIONS = 100;
 // 64 for each of 100 connections.
 const DEFAULT_PREDICATE_LOCKS = 6400;
-// What would lock pgfleet out, take the server elsewhere, or fill the host's log; and whatever is no
-// name at all, since a name ends at the first `=`.
+// What would lock pgfleet out, take the server elsewhere, or fill the host's log; what follows the
+// size; and whatever is no name at all, since a name ends at the first `=`.
 const RESERVED =
-  /^(log_|debug_|trace_|unix_socket_|ssl|.*_file$|.*_director(y|ies)$|.*_command$|reserved_connections$|transaction_timeout$|authentication_timeout$|.*[^a-z0-9_.]|$)/;
+  /^(log_|debug_|trace_|unix_socket_|ssl|.*_file$|.*_director(y|ies)$|.*_command$|reserved_connections$|transaction_timeout$|authentication_timeout$|shared_(buffers|preload_libraries)$|dynamic_library_path$|jit_provider$|synchronous_standby_names$|.*[^a-z0-9_.]|$)/;
 
 /** What every instance runs with, whatever its size: pgfleet's own database as well. */
 export const baseSettings: PostgresSettings = {
@@ -49,6 +62,14 @@ export const baseSettings: PostgresSettings = {
   log_line_prefix: '%m [%p] ',
 };
 
+const ownedSettings: PostgresSettings = {
+  superuser_reserved_connections: '7',
+  wal_keep_size: KEEP_ALL_WAL,
+  archive_mode: 'off',
+  fsync: 'on',
+  full_page_writes: 'on',
+};
+
 /**
  * Sizes an instance for its compute units.
  *
@@ -56,28 +77,37 @@ export const baseSettings: PostgresSettings = {
  * far below the usual quarter of memory: they are most of what a start costs, and the machine's page
  * cache is shared by all computes on it.
  */
-export function settingsFor(size: InstanceSize): PostgresSettings {
+export function instanceSettings(size: InstanceSize): InstanceSettings {
+  const tenant = tenantSettings(size.tenant);
+  const preloaded = size.preloadLibraries?.join(',') ?? '';
   return {
-    max_replication_slots: '10',
-    max_wal_senders: '10',
-    min_wal_size: '32MB',
-    max_wal_size: '1GB',
-    idle_in_transaction_session_timeout: '5min',
-    ...(canNoticeLostClients(size.major) ? { client_connection_check_interval: '60s' } : {}),
-    ...memorySettings(size),
-    max_pred_locks_per_transaction: String(predicateLocksFor(size)),
-    ...(size.major >= 18 && size.maxCu < 2 ? { io_method: 'sync' } : {}),
-    ...tenantSettings(size.tenant),
-    ...baseSettings,
-    max_connections: String(maxConnectionsFor(size)),
-    superuser_reserved_connections: '7',
-    wal_level: size.logicalReplication ? 'logical' : 'replica',
-    wal_keep_size: KEEP_ALL_WAL,
-    archive_mode: 'off',
-    fsync: 'on',
-    full_page_writes: 'on',
-    ...size.override,
+    changeable: {
+      max_replication_slots: '10',
+      max_wal_senders: '10',
+      min_wal_size: '32MB',
+      max_wal_size: '1GB',
+      idle_in_transaction_session_timeout: '5min',
+      ...(canNoticeLostClients(size.major) ? { client_connection_check_interval: '60s' } : {}),
+      ...plannerSettings(size),
+      ...withoutOwned(tenant),
+      ...(preloaded === '' ? {} : { shared_preload_libraries: preloaded }),
+    },
+    fixed: {
+      ...without(startSettings(size), tenant),
+      ...baseSettings,
+      ...ownedSettings,
+      shared_buffers: megabytes(Math.max(16, Math.floor(128 * size.maxCu))),
+      max_connections: String(maxConnectionsFor(size)),
+      wal_level: size.logicalReplication ? 'logical' : 'replica',
+      ...size.override,
+    },
   };
+}
+
+/** All settings of an instance, for one that is given them on its command line. */
+export function settingsFor(size: InstanceSize): PostgresSettings {
+  const { changeable, fixed } = instanceSettings(size);
+  return { ...changeable, ...fixed };
 }
 
 /**
@@ -114,18 +144,41 @@ function canNoticeLostClients(major: number): boolean {
   return process.platform === 'linux' || major >= 15;
 }
 
-function memorySettings({ maxCu }: InstanceSize): PostgresSettings {
+// What a running instance can take over when its size changes.
+function plannerSettings({ maxCu }: InstanceSize): PostgresSettings {
   const memoryMb = Math.floor((maxCu * CU_MEMORY_BYTES) / MEBIBYTE);
   const parallel = Math.max(2, Math.floor(maxCu));
   return {
-    shared_buffers: megabytes(Math.max(16, Math.floor(128 * maxCu))),
     effective_cache_size: megabytes(Math.floor(memoryMb * 0.75)),
     work_mem: '4MB',
     maintenance_work_mem: megabytes(Math.min(1024, Math.max(64, Math.floor(memoryMb / 64)))),
-    max_worker_processes: String(12 + Math.floor(2 * maxCu)),
     max_parallel_workers: String(parallel),
     max_parallel_workers_per_gather: String(Math.min(4, parallel)),
   };
+}
+
+// What only a start can change; a tenant may have a choice of its own.
+function startSettings(size: InstanceSize): PostgresSettings {
+  return {
+    max_worker_processes: String(12 + Math.floor(2 * size.maxCu)),
+    max_pred_locks_per_transaction: String(predicateLocksFor(size)),
+    ...(size.major >= 18 && size.maxCu < 2 ? { io_method: 'sync' } : {}),
+  };
+}
+
+function withoutOwned(settings: PostgresSettings): PostgresSettings {
+  return without(settings, {
+    ...baseSettings,
+    ...ownedSettings,
+    max_connections: '',
+    wal_level: '',
+  });
+}
+
+function without(settings: PostgresSettings, names: PostgresSettings): PostgresSettings {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name]) => !Object.hasOwn(names, name)),
+  );
 }
 
 function megabytes(count: number): string {

@@ -18,6 +18,7 @@ import {
 import { findLockHolders, findPostmaster } from './process-tree.ts';
 import type { Sandbox } from './sandbox.ts';
 import { insidePaths, sandboxedCommand } from './sandboxed-command.ts';
+import { SETTINGS_FILE, writeSettings } from './settings-file.ts';
 import type { PostgresSettings } from './settings.ts';
 import { spawnSandboxed } from './spawn-sandboxed.ts';
 
@@ -34,6 +35,8 @@ export interface StartInstanceOptions {
   readonly logFile: string;
   /** Given on the command line, so no file and no `ALTER SYSTEM` of a tenant overrides them. */
   readonly settings: PostgresSettings;
+  /** Given in a file that {@link changeSettings} writes anew; pgfleet's own file is not read when left out. */
+  readonly changeable?: PostgresSettings;
   /** Required when root, ignored otherwise. */
   readonly owner?: Owner;
   /**
@@ -94,6 +97,7 @@ async function start(options: StartInstanceOptions): Promise<Instance> {
   const owner = effectiveOwner(options.owner);
   prepareSocketDirectory(options.socketDirectory, owner);
   removeStalePostmasterFiles(options.dataDirectory, options.socketDirectory);
+  if (options.changeable) await writeSettings(options.dataDirectory, options.changeable);
   const logStart = logBytes(options.logFile);
   const child = spawnPostgres(options, owner);
   const started = { options, child, logStart };
@@ -113,7 +117,11 @@ async function start(options: StartInstanceOptions): Promise<Instance> {
 function spawnPostgres(options: StartInstanceOptions, owner: Owner | undefined): ChildProcess {
   const place = { ...options, owner };
   const inside = insidePaths(options.sandbox.level, place);
-  const settings = { ...options.settings, unix_socket_directories: inside.run };
+  const settings = {
+    ...options.settings,
+    unix_socket_directories: inside.run,
+    ...(options.changeable ? { config_file: join(inside.data, SETTINGS_FILE) } : {}),
+  };
   const command = sandboxedCommand(options.sandbox.level, place, [
     join(inside.bin, 'postgres'),
     '-D',

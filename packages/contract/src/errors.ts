@@ -92,6 +92,11 @@ export const errorCatalogue = {
     retryable: false,
     title: 'endpoint is disabled',
   }),
+  quota_exceeded: entry(402, 'XX000', {
+    kind: 'denied',
+    retryable: false,
+    title: 'Your account or project has exceeded a quota. Upgrade your plan to increase limits.',
+  }),
   last_admin: user(422, 'the last admin of an organization stays its admin'),
   too_many_jwks: user(422, 'this project has as many JWKS URLs as it may have'),
   not_deletable: user(422, 'this object cannot be deleted'),

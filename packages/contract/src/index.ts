@@ -24,4 +24,6 @@ export * from './internal/control-api.ts';
 export * from './internal/host-api.ts';
 export * from './internal/rpc.ts';
 export * from './internal/timeline-api.ts';
+export * from './preloadable-libraries.ts';
+export * from './quota-exceeded.ts';
 export * from './states.ts';

@@ -29,10 +29,19 @@ export const operationActions = [
   'start_compute',
   'suspend_compute',
   'apply_config',
+  'apply_storage_config',
   'delete_timeline',
   'swap_binding_id',
 ] as const;
 export type OperationAction = (typeof operationActions)[number];
+
+/** The quotas of a project that its computes must not run beyond. */
+export const computeQuotas = [
+  'active_time_seconds',
+  'compute_time_seconds',
+  'data_transfer_bytes',
+] as const;
+export type ComputeQuota = (typeof computeQuotas)[number];
 
 /** States of a compute on its host. */
 export const computeStates = ['idle', 'starting', 'active', 'suspending'] as const;

@@ -14,6 +14,7 @@ import { expireBranches, purgeBranches } from './chores/expire-branches.ts';
 import { expireSnapshots } from './chores/expire-snapshots.ts';
 import { fireBackupSchedules } from './chores/fire-backup-schedules.ts';
 import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
+import { liftQuotas } from './chores/lift-quotas.ts';
 import { purgeProjects } from './chores/purge-projects.ts';
 import { runRestoreDrills } from './chores/run-restore-drills.ts';
 import type { DrillContext } from './chores/run-restore-drills.ts';
@@ -82,6 +83,7 @@ function chores(context: ScheduleContext & DrillContext): Chore[] {
     { name: 'expire branches', everyMs: 5_000, run: () => expireBranches(context) },
     { name: 'purge branches', everyMs: 60_000, run: () => purgeBranches(context) },
     { name: 'purge projects', everyMs: 60_000, run: () => purgeProjects(context) },
+    { name: 'lift quotas', everyMs: 10_000, run: () => liftQuotas(context) },
     { name: 'expire snapshots', everyMs: 5_000, run: () => expireSnapshots(context) },
     ...(config.PGFLEET_RESTORE_DRILLS === 'on'
       ? [

@@ -22,6 +22,7 @@ const computeCodes = {
   data_directory_damaged: 'history_damaged',
   recovery_failed: 'history_damaged',
   change_refused: 'change_refused',
+  settings_refused: 'invalid_request',
   pg_dump_missing: 'pg_dump_missing',
   schema_dump_failed: 'internal',
   schema_restore_failed: 'internal',
@@ -33,9 +34,10 @@ export function toHostError(error: unknown, otherwise: ErrorCode = 'internal'): 
   return new PgfleetError(codeOf(error) ?? otherwise, { ...publicMessage(error), cause: error });
 }
 
-// Only Postgres knows why it says no to what a tenant wants of a role or a database.
+// Only Postgres knows why it says no to what a tenant wants.
 function publicMessage(error: unknown): { readonly message?: string } {
-  const isRefusal = error instanceof ComputeError && error.code === 'change_refused';
+  const isRefusal =
+    error instanceof ComputeError && ['change_refused', 'settings_refused'].includes(error.code);
   return isRefusal ? { message: error.message } : {};
 }
 

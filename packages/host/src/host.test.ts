@@ -123,7 +123,7 @@ describe('a compute', () => {
   });
 
   test('that cannot start says so, and starts once the reason is gone', async () => {
-    const tenant = newTenant({ pgSettings: { shared_preload_libraries: 'no_such_library' } });
+    const tenant = newTenant({ preloadLibraries: ['no_such_library'] });
     const { endpointId } = tenant.endpoint;
     await host.putTimeline(tenant.timeline);
     await host.putEndpoint(tenant.endpoint);
@@ -133,7 +133,7 @@ describe('a compute', () => {
     expect(failed.startError).toContain('could not be started');
     expect(controlGroups(endpointId)).toEqual([]);
 
-    await host.putEndpoint({ ...tenant.endpoint, pgSettings: {}, generation: 2 });
+    await host.putEndpoint({ ...tenant.endpoint, preloadLibraries: [], generation: 2 });
     await host.start(endpointId);
     expect((await host.endpoint(endpointId)).startError).toBeNull();
   });

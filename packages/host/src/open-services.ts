@@ -74,7 +74,15 @@ export function openServices(ground: Ground): OpenServices {
     });
     shutdown.add({ name: 'computes', limitMs, run: () => endpoints.close() });
   };
-  const putTimeline = (spec: TimelineSpec) => putWithPasswords(ground, spec);
+  const putTimeline = async (spec: TimelineSpec) => {
+    const { timelineId, historyRetentionSeconds: kept } = spec;
+    const isShorter =
+      timelines.isReady(timelineId) &&
+      timelines.ready(timelineId).spec.historyRetentionSeconds > kept;
+    const origin = await putWithPasswords(ground, spec);
+    if (isShorter) await keeper.expire(timelineId);
+    return origin;
+  };
   const services = { timelines, endpoints, proxies, arrivals, contents, past };
   return { ...services, putTimeline, timeTravel, info, run };
 }
@@ -106,13 +114,15 @@ function openEndpoints(ground: Ground, { arrivals, onChange, onRest }: EndpointW
   });
 }
 
-function describe({ options, volume, sandbox, builds }: Ground, endpoints: Endpoints): HostInfo {
+function describe(ground: Ground, endpoints: Endpoints): HostInfo {
+  const { options, volume, sandbox, builds } = ground;
   return {
     hostId: options.hostId,
     regionId: options.regionId,
     volumeDriver: volume.driver,
     sandbox: sandbox.level,
     pgMajors: [...builds.majors],
+    preloadLibraries: [...builds.preloadLibraries],
     endpoints: endpoints.size,
     running: endpoints.running().length,
   };

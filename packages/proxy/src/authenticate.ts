@@ -21,7 +21,10 @@ import { refusals } from './refusal.ts';
 
 /** Throws a {@link Refusal} when the endpoint does not accept clients from this address. */
 export function checkAddress(address: string, login: LoginResponse): void {
-  if (login.blockPublicConnections && !isPrivateAddress(address)) throw refusals.blockedNetwork();
+  const isBlocked = isPrivateAddress(address)
+    ? login.blockPrivateConnections
+    : login.blockPublicConnections;
+  if (isBlocked) throw refusals.blockedNetwork();
   if (!isAddressAllowed(address, login.allowedIps)) throw refusals.addressNotAllowed(address);
 }
 

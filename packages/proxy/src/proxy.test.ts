@@ -259,6 +259,17 @@ describe('a client is turned away', () => {
     expect((await psql(secureHost(), 'select 1')).exitCode).toBe(0);
   });
 
+  test('from a private network, where only public ones are let in', async () => {
+    endpoint.blockPrivateConnections = true;
+    const { stderr } = await psql(secureHost(), 'select 1');
+    expect(stderr).toContain(
+      'This connection is trying to access this endpoint from a blocked network.',
+    );
+    endpoint.blockPrivateConnections = false;
+    endpoint.blockPublicConnections = true;
+    expect((await psql(secureHost(), 'select 1')).exitCode).toBe(0);
+  });
+
   test('while the endpoint is disabled', async () => {
     endpoint.disabled = true;
     const { stderr } = await psql(secureHost(), 'select 1');

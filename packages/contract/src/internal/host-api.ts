@@ -10,7 +10,7 @@ import type {
   TimelineId,
 } from '../ids.ts';
 import { idPattern } from '../ids.ts';
-import { computeStates } from '../states.ts';
+import { computeQuotas, computeStates } from '../states.ts';
 import type { ContentRequest, TimelineContent } from './content-api.ts';
 import { call } from './rpc.ts';
 import type { RpcTransport } from './rpc.ts';
@@ -52,9 +52,17 @@ export const EndpointSpec = Type.Object({
   /** Addresses, CIDR blocks or `a-b` ranges; empty = everybody. */
   allowedIps: Type.Array(Type.String()),
   blockPublicConnections: Type.Boolean(),
+  /** Absent in what an older control sent: no. */
+  blockPrivateConnections: Type.Optional(Type.Boolean()),
   disabled: Type.Boolean(),
+  /** Which quota of the project is used up, so that the compute must not run; none if absent. */
+  exceededQuota: Type.Optional(nullable(oneOf(computeQuotas))),
   /** Postgres settings of the user's choice, by name. */
   pgSettings: Type.Record(Type.String(), Type.String()),
+  /** Whether WAL carries what logical decoding needs; absent: no. */
+  logicalReplication: Type.Optional(Type.Boolean()),
+  /** Libraries that Postgres loads when it starts, in this order. */
+  preloadLibraries: Type.Optional(Type.Array(Type.String(), { maxItems: 100 })),
   /** Grows with every change; a host ignores a spec older than the one it has. */
   generation: Type.Integer({ minimum: 0 }),
 });
@@ -78,6 +86,16 @@ export const EndpointStatus = Type.Object({
 });
 export type EndpointStatus = Static<typeof EndpointStatus>;
 
+/** Which computes a suspend is for. */
+export const SuspendRequest = Type.Object({
+  /**
+   * Only one whose Postgres has to start again to take its settings over; and that not before nothing
+   * is going on in it, for which the host waits a few seconds.
+   */
+  onlyOutdated: Type.Optional(Type.Boolean()),
+});
+export type SuspendRequest = Static<typeof SuspendRequest>;
+
 /** A proxy asks how a role of an endpoint proves itself, and where its compute listens. */
 export const LoginRequest = Type.Object({
   role: Type.String({ maxLength: 63 * 4 }),
@@ -94,6 +112,7 @@ export const LoginResponse = Type.Object({
   verifier: nullable(Type.String()),
   allowedIps: Type.Array(Type.String()),
   blockPublicConnections: Type.Boolean(),
+  blockPrivateConnections: Type.Optional(Type.Boolean()),
   disabled: Type.Boolean(),
   /** Where the compute listens; null when it does not run: then `start` it. */
   socketPath: nullable(Type.String()),
@@ -132,6 +151,12 @@ export const HostInfo = Type.Object({
   volumeDriver: oneOf(['btrfs', 'reflink', 'copy']),
   sandbox: Type.String(),
   pgMajors: Type.Array(Type.Integer()),
+  /** The libraries that tenants can preload, of every major; absent in what an older host sent. */
+  preloadLibraries: Type.Optional(
+    Type.Array(
+      Type.Object({ name: Type.String(), pgMajor: Type.Integer(), version: Type.String() }),
+    ),
+  ),
   endpoints: Type.Integer(),
   running: Type.Integer(),
 });
@@ -253,7 +278,13 @@ export function createHostClient(transport: RpcTransport) {
         ...context,
       }),
 
-    /** Creates or changes an endpoint; live where Postgres allows. */
+    /**
+     * Creates or changes an endpoint. What runs takes the change over at once where Postgres allows;
+     * for the rest it starts again as soon as nothing is going on in it, or when it is told to.
+     *
+     * @throws PgfleetError `invalid_request` when Postgres does not accept one of its settings: those
+     * stay as they were then.
+     */
     putEndpoint: (spec: EndpointSpec, context: CallContext = {}) =>
       call<EndpointStatus>(transport, {
         method: 'PUT',
@@ -291,14 +322,16 @@ export function createHostClient(transport: RpcTransport) {
       }),
 
     /** Resolves when no process of the compute is left. */
-    suspend: (endpointId: EndpointId, context: CallContext = {}) =>
-      call<EndpointStatus>(transport, {
+    suspend: (endpointId: EndpointId, context: CallContext & SuspendRequest = {}) => {
+      const { onlyOutdated = false, ...rest } = context;
+      return call<EndpointStatus>(transport, {
         method: 'POST',
         path: `/v1/endpoints/${endpointId}/suspend`,
-        body: {},
+        body: { onlyOutdated },
         timeoutMs: START_TIMEOUT_MS,
-        ...context,
-      }),
+        ...rest,
+      });
+    },
 
     /**
      * A branch id stands for the read-write endpoint of the branch, or else for any it has.

@@ -481,7 +481,10 @@ test('a new retention reaches the timelines that the host has', async () => {
   const { body } = await control.call<{ operations: Operation[] }>('PATCH', path, {
     payload: { project: { history_retention_seconds: 3600 } },
   });
-  expect(body.operations.map(({ action }) => action)).toEqual(['apply_config', 'apply_config']);
+  expect(body.operations.map(({ action }) => action)).toEqual([
+    'apply_storage_config',
+    'apply_storage_config',
+  ]);
   await control.settled(id);
   for (const branchId of [main.id, branch.id]) {
     expect(timelineOf(branchId)!.historyRetentionSeconds).toBe(3600);
@@ -493,7 +496,7 @@ test('a retention does not make a timeline that the host has lost', async () => 
   control.host.timelines.delete(timelineOf(main.id)!.timelineId);
   await control.call('PATCH', path, { payload: { project: { history_retention_seconds: 0 } } });
   const operations = await control.settled(id);
-  expect(operations[0]).toMatchObject({ action: 'apply_config', status: 'finished' });
+  expect(operations[0]).toMatchObject({ action: 'apply_storage_config', status: 'finished' });
   expect(timelineOf(main.id)).toBeUndefined();
 });
 

@@ -1,6 +1,7 @@
 import type {
   BranchId,
   BranchState,
+  ComputeQuota,
   EndpointId,
   EndpointSettings,
   EndpointSpec,
@@ -12,6 +13,7 @@ import type {
   TimelineSource,
 } from '@pgfleet/contract';
 import { effectiveSuspendTimeout } from './compute-settings.ts';
+import { enabledLibraries } from './preload-libraries.ts';
 
 /** A branch with all that its host has to know, named as the columns are. */
 export interface BranchOnHost {
@@ -29,6 +31,7 @@ export interface BranchOnHost {
     readonly pg_major: number;
     readonly settings: ProjectSettings;
     readonly history_retention_seconds: number;
+    readonly exceeded_quota: ComputeQuota | null;
     readonly deleted_at: string | null;
   };
   /** The present timeline of the branch, unless another one was asked for. */
@@ -57,6 +60,8 @@ export function endpointSpec(
   { branch, project }: BranchOnHost,
 ): EndpointSpec {
   const { allowed_ips: allowed, block_public_connections: isClosed } = project.settings;
+  const { block_vpc_connections: isClosedInside, enable_logical_replication: isLogical } =
+    project.settings;
   const isListed = !allowed?.protected_branches_only || branch.is_protected;
   return {
     endpointId: endpoint.id,
@@ -69,8 +74,12 @@ export function endpointSpec(
     suspendTimeoutSeconds: effectiveSuspendTimeout(endpoint.suspend_timeout_seconds),
     allowedIps: isListed ? (allowed?.ips ?? []) : [],
     blockPublicConnections: isClosed ?? false,
+    blockPrivateConnections: isClosedInside ?? false,
     disabled: endpoint.is_disabled,
+    exceededQuota: project.exceeded_quota,
     pgSettings: endpoint.settings.pg_settings ?? {},
+    logicalReplication: isLogical ?? false,
+    preloadLibraries: [...enabledLibraries(project.settings, endpoint.settings)],
     generation: endpoint.generation,
   };
 }

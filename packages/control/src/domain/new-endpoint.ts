@@ -13,7 +13,7 @@ import {
   requireSuspendTimeout,
 } from './compute-settings.ts';
 import type { Installation } from './installation.ts';
-import { requirePgSettings } from './pg-settings.ts';
+import { requirePgSettings } from './pg-settings/require-pg-settings.ts';
 
 /** What a request may say of a new endpoint, beside the branch that it is for. */
 export type EndpointOptions = Omit<EndpointCreateRequest['endpoint'], 'branch_id' | 'region_id'>;
@@ -38,6 +38,7 @@ export interface NewEndpoint {
 export interface EndpointProject {
   readonly id: ProjectId;
   readonly region_id: string;
+  readonly pg_major: number;
   readonly provisioner: string;
   readonly default_endpoint_settings: DefaultEndpointSettings;
 }
@@ -56,7 +57,10 @@ export function planEndpoint(
   const defaults = defaultEndpoint(project.default_endpoint_settings);
   const current = { minCu: defaults.min_cu, maxCu: defaults.max_cu };
   const { minCu, maxCu } = changeComputeLimits(current, request, 'endpoint');
-  requirePgSettings(request.settings?.pg_settings, 'endpoint.settings.pg_settings');
+  requirePgSettings(request.settings?.pg_settings, {
+    field: 'endpoint.settings.pg_settings',
+    pgMajor: project.pg_major,
+  });
   const timeout = request.suspend_timeout_seconds ?? defaults.suspend_timeout_seconds;
   return {
     id: newEndpointId(project.region_id),

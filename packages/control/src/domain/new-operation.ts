@@ -25,6 +25,7 @@ const deadlineMs: Readonly<Record<OperationAction, number>> = {
   start_compute: DAY_MS,
   suspend_compute: DAY_MS,
   apply_config: DAY_MS,
+  apply_storage_config: DAY_MS,
   delete_timeline: 30 * DAY_MS,
   swap_binding_id: DAY_MS,
 };
@@ -42,6 +43,8 @@ export interface NewOperation {
   readonly changes: string | null;
   readonly action: OperationAction;
   readonly status: OperationStatus;
+  /** Where its action begins, unless that is at its first step. */
+  readonly step?: string;
   readonly deadline_at: Date;
 }
 

@@ -30,7 +30,7 @@ import { invalidField } from './invalid-request.ts';
 import { defaultEndpoint } from './new-endpoint.ts';
 import { newOperations } from './new-operation.ts';
 import type { NewOperation } from './new-operation.ts';
-import { requirePgSettings } from './pg-settings.ts';
+import { requirePgSettings } from './pg-settings/require-pg-settings.ts';
 import { requireDatabaseName, requireRoleName } from './postgres-names.ts';
 import { changeProjectSettings, initialProjectSettings } from './project-settings.ts';
 
@@ -89,7 +89,8 @@ export function planProject(
     request.branch?.database_name ?? 'neondb',
     'project.branch.database_name',
   );
-  const defaults = planEndpointDefaults(request, installation);
+  const pgMajor = requirePostgresMajor(request.pg_version);
+  const defaults = planEndpointDefaults(request, { installation, pgMajor });
   return {
     project: {
       id,
@@ -97,7 +98,7 @@ export function planProject(
       owner_id: owner.userId,
       region_id: regionId,
       name: request.name ?? id,
-      pg_major: requirePostgresMajor(request.pg_version),
+      pg_major: pgMajor,
       provisioner: request.provisioner ?? DEFAULT_PROVISIONER,
       store_passwords: request.store_passwords ?? true,
       history_retention_seconds:
@@ -134,12 +135,12 @@ export function planEndpointDefaults(
     ProjectCreateRequest['project'],
     'default_endpoint_settings' | 'autoscaling_limit_min_cu' | 'autoscaling_limit_max_cu'
   >,
-  installation: Installation,
+  { installation, pgMajor }: { readonly installation: Installation; readonly pgMajor: number },
   current: DefaultEndpointSettings = {},
 ): DefaultEndpointSettings {
   const field = 'project.default_endpoint_settings';
   const requested = request.default_endpoint_settings ?? {};
-  requirePgSettings(requested.pg_settings, `${field}.pg_settings`);
+  requirePgSettings(requested.pg_settings, { field: `${field}.pg_settings`, pgMajor });
   const { minCu, maxCu } = changeComputeLimits(
     {
       minCu: current.autoscaling_limit_min_cu ?? defaultComputeLimits.minCu,

@@ -1,36 +1,53 @@
-import type { PreloadLibrary } from '@pgfleet/contract';
+import type { EndpointSettings, PreloadLibrary, ProjectSettings } from '@pgfleet/contract';
+import { preloadableLibraries } from '@pgfleet/contract';
+import { invalidField } from './invalid-request.ts';
 
-/** Versions of the extension by Postgres major. */
-const statementsVersions: Readonly<Record<number, string>> = {
-  14: '1.9',
-  15: '1.10',
-  16: '1.10',
-  17: '1.11',
-  18: '1.12',
-};
-
-/**
- * The libraries that can be preloaded with any installation of a Postgres major: those of its own
- * contrib modules that do something for a tenant. None is preloaded without being asked for.
- */
-export function preloadLibraries(pgMajor: number): PreloadLibrary[] {
-  return [
-    library('auto_explain', `${pgMajor}`, 'logs the plans of slow statements'),
-    library('pg_prewarm', '1.2', 'loads what was in memory before a restart again'),
-    library(
-      'pg_stat_statements',
-      statementsVersions[pgMajor] ?? `${pgMajor}`,
-      'counts what statements cost',
-    ),
-  ];
+/** A library that hosts have, as they report it. */
+export interface InstalledLibrary {
+  readonly name: string;
+  readonly version: string;
 }
 
-function library(name: string, version: string, description: string): PreloadLibrary {
-  return {
+type Preload = EndpointSettings['preload_libraries'];
+
+/** The libraries that can be preloaded. None is preloaded without being asked for. */
+export function presentLibraries(installed: readonly InstalledLibrary[]): PreloadLibrary[] {
+  return installed.map(({ name, version }) => ({
     library_name: name,
-    description,
+    description: preloadableLibraries[name]?.description ?? '',
     is_default: false,
     is_experimental: false,
     version,
-  };
+  }));
+}
+
+/** The libraries that an endpoint's Postgres loads: its own choice, or else the project's. */
+export function enabledLibraries(
+  project: Pick<ProjectSettings, 'preload_libraries'>,
+  endpoint: Pick<EndpointSettings, 'preload_libraries'>,
+): readonly string[] {
+  const chosen = endpoint.preload_libraries ?? project.preload_libraries;
+  return [...new Set(chosen?.enabled_libraries ?? [])];
+}
+
+export function areSameLibraries(one: readonly string[], other: readonly string[]): boolean {
+  return one.join() === other.join();
+}
+
+/**
+ * Checks that there is each library that is to be preloaded.
+ *
+ * @throws PgfleetError `invalid_request`.
+ */
+export function requirePreloadLibraries(
+  requested: Preload,
+  installed: readonly InstalledLibrary[],
+  field: string,
+): void {
+  for (const name of requested?.enabled_libraries ?? []) {
+    if (installed.some((library) => library.name === name)) continue;
+    const known = installed.map((library) => library.name).join(', ') || 'none';
+    const problem = `"${name}" is not one of the available libraries: ${known}`;
+    throw invalidField(`${field}.preload_libraries.enabled_libraries`, problem);
+  }
 }

@@ -1,7 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 import { PgfleetError } from '@pgfleet/contract';
-import type { ProjectSettings } from '@pgfleet/contract';
+import type { EndpointSettings, ProjectSettings } from '@pgfleet/contract';
+import type { Effect } from './carry-change.ts';
 import { invalidField } from './invalid-request.ts';
+import { areSameLibraries, enabledLibraries } from './preload-libraries.ts';
 
 /** What a project starts with. */
 export const initialProjectSettings: ProjectSettings = {
@@ -36,14 +38,37 @@ export function changeProjectSettings(
   };
 }
 
-/** Whether a change of settings has to reach the endpoints of the project. */
-export function concernsEndpoints(requested: ProjectSettings | undefined): boolean {
-  return (
-    requested?.allowed_ips !== undefined ||
-    requested?.block_public_connections !== undefined ||
-    requested?.enable_logical_replication !== undefined
+/**
+ * What a change of a project's settings does to the compute of an endpoint that runs; null when its
+ * host need not hear of it.
+ */
+export function effectOnEndpoint(
+  { before, after, requested }: SettingsChange,
+  endpoint: { readonly settings: EndpointSettings },
+): Effect | null {
+  if (!requested || !endpointKeys.some((key) => requested[key] !== undefined)) return null;
+  const libraries = [before, after].map((settings) =>
+    enabledLibraries(settings, endpoint.settings),
   );
+  if (!areSameLibraries(libraries[0]!, libraries[1]!)) return 'restart';
+  const isLogical = after.enable_logical_replication && !before.enable_logical_replication;
+  // As the contract has it: what runs is suspended.
+  return isLogical ? 'suspend' : 'live';
 }
+
+export interface SettingsChange {
+  readonly before: ProjectSettings;
+  readonly after: ProjectSettings;
+  readonly requested: ProjectSettings | undefined;
+}
+
+const endpointKeys = [
+  'allowed_ips',
+  'block_public_connections',
+  'block_vpc_connections',
+  'enable_logical_replication',
+  'preload_libraries',
+] as const;
 
 function merged(
   key: 'quota' | 'allowed_ips',

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { changeComputeLimits, requireSuspendTimeout } from './compute-settings.ts';
 import type { Installation } from './installation.ts';
-import { requirePgSettings } from './pg-settings.ts';
 import { requireDatabaseName, requireRoleName } from './postgres-names.ts';
 import { changeProjectSettings, initialProjectSettings } from './project-settings.ts';
 
@@ -62,27 +61,4 @@ test('names are counted in bytes, and the names of the platform are taken', () =
   expect(() => requireRoleName('cloud_admin', 'role')).toThrow('reserved');
   expect(() => requireRoleName('pg_monitor', 'role')).toThrow('reserved');
   expect(() => requireDatabaseName('template1', 'database')).toThrow('reserved');
-});
-
-test.each(['work_mem', 'Work_Mem', 'pg_stat_statements.max', 'statement_timeout'])(
-  'the Postgres setting %s may be asked for',
-  (name) => {
-    expect(() => requirePgSettings({ [name]: 'x' }, 'settings')).not.toThrow();
-  },
-);
-
-test.each([
-  '__proto__',
-  '',
-  '-c',
-  'a b',
-  'a=b',
-  'hba_file',
-  'FSYNC',
-  'unix_socket_directories',
-  'ssl',
-  'port',
-])('the Postgres setting %j is refused', (name) => {
-  const settings = JSON.parse(`{${JSON.stringify(name)}:"x"}`) as Record<string, string>;
-  expect(() => requirePgSettings(settings, 'settings')).toThrow('invalid: settings');
 });

@@ -23,6 +23,7 @@ import {
   saveTimelineStatuses,
 } from '../store/hosts.ts';
 import { wakeOperations } from '../store/operation-queue.ts';
+import { settleQuotasOf } from '../store/quotas.ts';
 
 export interface InternalApiOptions {
   readonly db: Database;
@@ -70,6 +71,8 @@ function hostRoutes(app: FastifyInstance, { db, worker, log }: InternalApiOption
       const isChanged = await saveHost(db, body);
       await saveEndpointStatuses(db, params.host_id, body.endpoints);
       await saveTimelineStatuses(db, params.host_id, body.timelines);
+      const used = body.endpoints.map(({ endpointId }) => endpointId);
+      if (await settleQuotasOf(db, used)) worker.kick();
       if (isChanged) {
         log.info({ host_id: params.host_id, address: body.address }, 'host registered');
         await wakeOperations(db);

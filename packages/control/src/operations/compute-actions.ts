@@ -2,7 +2,7 @@ import type { EndpointId, ErrorCode, HostClient } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { setReachedState } from '../store/endpoints.ts';
 import { defineAction, done } from './action.ts';
-import type { StepContext } from './action.ts';
+import type { Outcome, StepContext } from './action.ts';
 import {
   callContext,
   deleteEndpoints,
@@ -56,6 +56,14 @@ export const suspendCompute = defineAction('suspend', {
     await setReachedState(context.db, id, 'idle');
     return done;
   },
+
+  /** Only one that has to start again for its settings; one that has just done so goes on. */
+  async suspendOutdated(context) {
+    const { host } = await loadBranchHost(context);
+    const suspend = { ...callContext(context), onlyOutdated: true };
+    if (host) await ignoringAbsence(host.suspend(endpointOf(context), suspend));
+    return done;
+  },
 });
 
 /**
@@ -63,38 +71,35 @@ export const suspendCompute = defineAction('suspend', {
  * was deleted; or, for an operation that names a timeline, whose present timeline it is and how long
  * its history is kept; or the roles and databases of the branch.
  */
-export const applyConfig = defineAction(
-  'apply',
-  {
-    async apply(context) {
-      const { loaded, host } = await loadBranchHost(context, null);
-      const { timeline_id: timelineId, endpoint_id: endpointId, changes } = context.operation;
-      const isLiving = isAlive(loaded);
-      // Its host was never told of what is to be taken away, or there is none.
-      if (!host && !isLiving) return done;
-      if (!host || (loaded.branch.current_state === 'init' && !timelineId && isLiving)) {
-        return notReady;
-      }
-      if (timelineId) {
-        await renewTimeline(host, loaded, context);
-      } else if (changes) {
-        if (isLiving) await changeContent(host, loaded, { ...context, changes });
-      } else if (isLiving) {
-        await putEndpoints(host, loaded, context);
-        const dead = loaded.endpoints.filter(
-          ({ id, deleted_at }) => deleted_at && id === endpointId,
-        );
-        await deleteEndpoints(host, dead, context);
-      } else {
-        await deleteEndpoints(host, loaded.endpoints, context);
-      }
-      return done;
-    },
-  },
-  async (context) => {
-    if (context.operation.changes) await forgetChange(context);
-  },
-);
+export const applyConfig = defineAction('apply', { apply }, async (context) => {
+  if (context.operation.changes) await forgetChange(context);
+});
+
+/** Tells the host how long the history of a timeline is kept. */
+export const applyStorageConfig = defineAction('apply', { apply });
+
+async function apply(context: StepContext): Promise<Outcome<'apply'>> {
+  const { loaded, host } = await loadBranchHost(context, null);
+  const { timeline_id: timelineId, endpoint_id: endpointId, changes } = context.operation;
+  const isLiving = isAlive(loaded);
+  // Its host was never told of what is to be taken away, or there is none.
+  if (!host && !isLiving) return done;
+  if (!host || (loaded.branch.current_state === 'init' && !timelineId && isLiving)) {
+    return notReady;
+  }
+  if (timelineId) {
+    await renewTimeline(host, loaded, context);
+  } else if (changes) {
+    if (isLiving) await changeContent(host, loaded, { ...context, changes });
+  } else if (isLiving) {
+    await putEndpoints(host, loaded, context);
+    const dead = loaded.endpoints.filter(({ id, deleted_at }) => deleted_at && id === endpointId);
+    await deleteEndpoints(host, dead, context);
+  } else {
+    await deleteEndpoints(host, loaded.endpoints, context);
+  }
+  return done;
+}
 
 // A host that does not know the endpoint (it may have been restored from an old disk) is told.
 async function startKnown(

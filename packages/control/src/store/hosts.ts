@@ -8,7 +8,9 @@ import type {
   HostReport,
 } from '@pgfleet/contract';
 import { sql } from 'kysely';
+import type { InstalledLibrary } from '../domain/preload-libraries.ts';
 import type { Database } from './database.ts';
+import type { ProjectRow } from './schema.ts';
 
 // A host reports every second.
 const SILENT_AFTER = '5 seconds';
@@ -105,6 +107,19 @@ export async function listInstalledMajors(db: Database, regionId: string): Promi
     select distinct major::integer from hosts, jsonb_array_elements_text(info->'pgMajors') as major
     where region_id = ${regionId} order by 1`.execute(db);
   return rows.map((row) => row.major);
+}
+
+/** The libraries that hosts of a region have for a Postgres major, by name. */
+export async function listInstalledLibraries(
+  db: Database,
+  { region_id: regionId, pg_major: major }: Pick<ProjectRow, 'region_id' | 'pg_major'>,
+): Promise<InstalledLibrary[]> {
+  const { rows } = await sql<InstalledLibrary>`
+    select library->>'name' as name, max(library->>'version') as version
+    from hosts, jsonb_array_elements(info->'preloadLibraries') as library
+    where region_id = ${regionId} and (library->>'pgMajor')::integer = ${major}
+    group by 1 order by 1`.execute(db);
+  return rows;
 }
 
 /** Where an endpoint lives, as far as it is known. */

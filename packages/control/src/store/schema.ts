@@ -2,6 +2,7 @@ import type {
   BackupScheduleItem,
   BranchId,
   BranchState,
+  ComputeQuota,
   ContentChange,
   DefaultEndpointSettings,
   EndpointId,
@@ -99,6 +100,8 @@ interface ProjectsTable extends Timestamps {
   readonly history_retention_seconds: number;
   readonly default_endpoint_settings: DefaultEndpointSettings;
   readonly settings: ProjectSettings;
+  /** Which quota is used up in this period, as far as control knows. */
+  readonly exceeded_quota: ComputeQuota | null;
   readonly drilled_at: Date | null;
   readonly drill_after: Date | null;
   readonly deleted_at: Date | null;

@@ -26,6 +26,8 @@ export class FakeHost {
   readonly puts: TimelineSpec[] = [];
   readonly endpoints = new Map<EndpointId, EndpointSpec>();
   readonly running = new Set<EndpointId>();
+  /** Those of which a test says that they have to start again for their settings. */
+  readonly outdated = new Set<EndpointId>();
   /** The calls in the order in which they came in, for example `start ep-…`. */
   readonly calls: string[] = [];
   /** Where `head` is, and where everything that is made of another timeline was cut. */
@@ -62,6 +64,11 @@ export class FakeHost {
         volumeDriver: 'copy',
         sandbox: 'none',
         pgMajors: [18, 17],
+        preloadLibraries: [
+          { name: 'auto_explain', pgMajor: 17, version: '17' },
+          { name: 'pg_stat_statements', pgMajor: 17, version: '1.11' },
+          { name: 'pg_prewarm', pgMajor: 18, version: '1.2' },
+        ],
         endpoints: this.endpoints.size,
         running: this.running.size,
       },
@@ -157,9 +164,10 @@ export class FakeHost {
         return { socketPath: '/fake', started: true };
       },
       suspend: async (id, context) => {
-        await this.#note(`suspend ${id}`, context?.signal);
+        const { onlyOutdated = false, signal } = context ?? {};
+        await this.#note(`suspend ${id}${onlyOutdated ? ' if outdated' : ''}`, signal);
         this.#spec(id);
-        this.running.delete(id);
+        if (!onlyOutdated || this.outdated.has(id)) this.running.delete(id);
         return this.status(id);
       },
     };

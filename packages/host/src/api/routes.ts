@@ -6,6 +6,7 @@ import {
   PgfleetError,
   ResolveRequest,
   SchemaRequest,
+  SuspendRequest,
   TimelineSpec,
   TimeTravelRequest,
   VerifyRequest,
@@ -153,12 +154,12 @@ function addComputeRoutes(app: FastifyInstance, { endpoints }: HostServices): vo
     async ({ params }) => endpoints.get(params.endpointId).start(),
   );
 
-  app.post<OfEndpoint>(
+  app.post<OfEndpoint & { Body: SuspendRequest }>(
     '/v1/endpoints/:endpointId/suspend',
-    { schema: ofEndpoint },
-    async ({ params }) => {
+    { schema: { ...ofEndpoint, body: SuspendRequest } },
+    async ({ params, body }) => {
       const endpoint = endpoints.get(params.endpointId);
-      await endpoint.suspend();
+      await (body.onlyOutdated ? endpoint.suspendOutdated() : endpoint.suspend());
       return endpoint.status();
     },
   );

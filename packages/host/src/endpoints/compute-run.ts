@@ -4,7 +4,9 @@ import {
   adoptInstance,
   applySpec,
   boundLogFile,
+  changeSettings,
   readActivity,
+  readOutdated,
   removeRebuildableCaches,
 } from '@pgfleet/compute';
 import type { Activity, Instance, LimitGroup, StopMode } from '@pgfleet/compute';
@@ -14,6 +16,7 @@ import type { Logger } from '@pgfleet/kit';
 import { AdminSession } from './admin-session.ts';
 import { instancePlace, limitGroup } from './compute-parts.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
+import { computeSettings } from './compute-settings.ts';
 import { limitsFor } from './limits-for.ts';
 import { PhaseTimer } from './phase-timer.ts';
 import { startPostgres } from './start-postgres.ts';
@@ -45,6 +48,8 @@ export class ComputeRun {
   readonly #session: AdminSession;
   readonly #limitGroup: LimitGroup;
   #throttleTimer: NodeJS.Timeout | undefined;
+  #isOutdated = false;
+  #awaitsMemory = false;
 
   private constructor(parts: ComputeParts, record: ComputeRecord, instance: Instance) {
     this.endpointId = record.endpointId;
@@ -158,16 +163,52 @@ export class ComputeRun {
     return this.#session.use(readActivity);
   }
 
+  /** Whether Postgres has to start again to have all settings that it was told of. */
+  get isOutdated(): boolean {
+    return this.#isOutdated;
+  }
+
+  /**
+   * Tells what runs how the endpoint is now: sizes and settings.
+   *
+   * @throws ComputeError `settings_refused` when Postgres does not accept one: none was changed then.
+   */
+  async configure(spec: EndpointSpec): Promise<void> {
+    this.setLimits(spec);
+    // What shows the past goes on as it was begun.
+    if (this.#showsThePast) return;
+    const { timelines } = this.#parts;
+    const settings = computeSettings(this.#parts, spec, timelines.ready(this.timelineId));
+    const dataDirectory = timelines.dataDirectory(this.timelineId);
+    const outdated = await this.#session.use(async (connection) => {
+      await changeSettings(connection, dataDirectory, settings.changeable);
+      return readOutdated(connection, settings);
+    });
+    this.#isOutdated = outdated.length > 0;
+    if (!this.#isOutdated) return;
+    const fields = { endpoint_id: this.endpointId, settings: outdated };
+    this.#parts.log.info(fields, 'settings wait for the next start of a compute');
+  }
+
   /** Applies the endpoint's size to the running processes. */
   setLimits(spec: EndpointSpec): void {
     clearTimeout(this.#throttleTimer);
     try {
-      if (this.#limitGroup.set(limitsFor(spec))) return;
-      // More memory is in use than the new size has: it is left alone until some is given back.
-      this.#throttleTimer = setTimeout(() => this.setLimits(spec), LIMIT_RETRY_MS);
+      const isDone = this.#limitGroup.set(limitsFor(spec));
+      if (!isDone) this.#setLimitsLater(spec);
+      this.#awaitsMemory = !isDone;
     } catch (error) {
       this.#warn(error, 'limits of a compute could not be set');
     }
+  }
+
+  // More memory is in use than the new size has: it is left alone until some is given back. The other
+  // limits hold already.
+  #setLimitsLater(spec: EndpointSpec): void {
+    this.#throttleTimer = setTimeout(() => this.setLimits(spec), LIMIT_RETRY_MS);
+    if (this.#awaitsMemory) return;
+    const fields = { endpoint_id: this.endpointId, max_cu: spec.maxCu };
+    this.#parts.log.info(fields, 'a compute keeps its memory until it needs less');
   }
 
   /** Keeps what Postgres logs within bounds. */

@@ -1,4 +1,4 @@
-import { errorCatalogue, PgfleetError } from '@pgfleet/contract';
+import { errorCatalogue, PgfleetError, quotaExceeded } from '@pgfleet/contract';
 import type {
   ComputeState,
   EndpointSpec,
@@ -34,6 +34,11 @@ const START_NEEDS_BYTES = 20 * 1024 * 1024;
 // Who has waited for a launch gets this long to get in before somebody else's suspend; otherwise
 // suspends that come faster than launches would keep clients out for good.
 const ENTRY_MS = 250;
+// Who is connected and does nothing for so long loses little by a compute that starts again.
+const OUTDATED_TIMEOUT_MS = 1000;
+// How long clients may take to end what they are doing before a compute that has to start again.
+const QUIET_PATIENCE_MS = 10_000;
+const QUIET_INTERVAL_MS = 50;
 
 /** One endpoint: its specification, the state of its compute, and what it uses. */
 export class Endpoint {
@@ -101,7 +106,7 @@ export class Endpoint {
    * Makes the compute run; callers that come meanwhile share one launch. One that runs is taken to
    * be in use from now on, so that it is not suspended before its caller has got in.
    *
-   * @throws PgfleetError `endpoint_disabled`, `compute_start_failed`, `compute_start_timeout`,
+   * @throws PgfleetError `endpoint_disabled`, `quota_exceeded`, `compute_start_failed`, `compute_start_timeout`,
    * `timeline_not_found`, `timeline_locked`, `disk_full`, `unavailable` while the host stops.
    */
   async start(signal?: AbortSignal): Promise<StartResponse> {
@@ -150,22 +155,39 @@ export class Endpoint {
     this.#run = run;
     this.usage.resume(run.startedAt);
     this.#apply('adopted');
-    run.setLimits(this.#spec);
     if (!this.#isRunnable(run)) await this.suspend();
+    else this.#renewInBackground(run);
     return true;
   }
 
-  /** Takes a newer specification; what cannot change while Postgres runs waits for the next start. */
-  configure(spec: EndpointSpec): void {
+  /**
+   * Takes a newer specification. What cannot change while Postgres runs waits for the next start,
+   * which comes as soon as nothing is going on.
+   *
+   * @throws PgfleetError `invalid_request` when Postgres does not accept its settings.
+   */
+  async configure(spec: EndpointSpec): Promise<void> {
     this.#spec = spec;
-    const run = this.#run;
-    if (this.#state !== 'active' || !run) return;
-    run.setLimits(spec);
-    this.#idleWatch.setTimeout(this.#idleTimeoutMs);
-    if (this.#isRunnable(run)) return;
+    const { running } = this;
+    if (!running) return;
+    if (this.#isRunnable(running)) return this.#renew(running);
     // Its next client waits for the timeline that it came to, not for the one that it left.
-    if (run.timelineId !== spec.timelineId && this.#ending === 'rest') this.#ending = 'leave';
+    const isElsewhere = running.timelineId !== spec.timelineId;
+    if (isElsewhere && this.#ending === 'rest') this.#ending = 'leave';
     this.#restInBackground();
+  }
+
+  /**
+   * Suspends a compute that has to start again for its settings, once nothing is going on in it or
+   * its clients have had their time to end it.
+   */
+  async suspendOutdated(): Promise<void> {
+    const end = performance.now() + QUIET_PATIENCE_MS;
+    for (let { running } = this; running?.isOutdated; { running } = this) {
+      const { busyBackends } = await running.activity();
+      if (busyBackends === 0 || performance.now() >= end) return this.suspend();
+      await sleep(QUIET_INTERVAL_MS);
+    }
   }
 
   /** Notes traffic, the last of it `quietMs` milliseconds ago. */
@@ -191,7 +213,27 @@ export class Endpoint {
 
   get #idleTimeoutMs(): number {
     const seconds = this.#spec.suspendTimeoutSeconds;
-    return seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000;
+    const timeoutMs = seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000;
+    return this.#run?.isOutdated ? Math.min(timeoutMs, OUTDATED_TIMEOUT_MS) : timeoutMs;
+  }
+
+  // One that ends meanwhile has the new settings when it starts again.
+  async #renew(run: ComputeRun): Promise<void> {
+    this.#idleWatch.setTimeout(this.#idleTimeoutMs);
+    try {
+      await run.configure(this.#spec);
+    } catch (error) {
+      if (this.running === run) throw toHostError(error, 'unavailable');
+    }
+    if (this.running === run) this.#idleWatch.setTimeout(this.#idleTimeoutMs);
+  }
+
+  #renewInBackground(run: ComputeRun): void {
+    const { endpointId } = this.#spec;
+    this.#renew(run).catch((error: unknown) => {
+      const fields = { err: error, endpoint_id: endpointId };
+      this.#parts.log.warn(fields, 'a compute goes on with former settings');
+    });
   }
 
   // Whoever has the compute suspended again and again meanwhile only makes this take longer.
@@ -204,11 +246,17 @@ export class Endpoint {
       }
       deadline.throwIfAborted();
       this.#closing.signal.throwIfAborted();
-      if (this.#spec.disabled) throw new PgfleetError('endpoint_disabled');
+      this.#requireAllowed();
       const isStopping = this.#state === 'suspending';
       this.#apply('start');
       await (isStopping ? this.#settled.catch(ignore) : this.#settled);
     }
+  }
+
+  #requireAllowed(): void {
+    const { disabled, exceededQuota } = this.#spec;
+    if (disabled) throw new PgfleetError('endpoint_disabled');
+    if (exceededQuota) throw quotaExceeded(exceededQuota);
   }
 
   #apply(event: ComputeEvent): void {
@@ -240,18 +288,20 @@ export class Endpoint {
 
   async #launch(): Promise<void> {
     const { claims, launchTimeoutMs, log } = this.#parts;
-    const { endpointId, timelineId } = this.#spec;
+    const spec = this.#spec;
+    const { endpointId, timelineId } = spec;
     const signal = this.#closing.signal;
     try {
       await claims.enter(timelineId, endpointId, signal);
       this.#run = await retry(
-        () => ComputeRun.launch(this.#parts, this.#spec, { timeoutMs: launchTimeoutMs, signal }),
+        () => ComputeRun.launch(this.#parts, spec, { timeoutMs: launchTimeoutMs, signal }),
         { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
       );
       claims.seat(this.#run);
       this.usage.begin(this.#run.startedAt);
       this.#launchedMs = performance.now();
       this.#apply('launched');
+      if (this.#spec !== spec) this.#catchUp(this.#run);
     } catch (error) {
       claims.release(timelineId, endpointId);
       const failure = await this.#nameFailure(error);
@@ -260,6 +310,12 @@ export class Endpoint {
       this.#apply('launch_failed');
       throw failure;
     }
+  }
+
+  // The specification has changed during the launch.
+  #catchUp(run: ComputeRun): void {
+    if (this.#isRunnable(run)) this.#renewInBackground(run);
+    else this.#restInBackground();
   }
 
   // Postgres on a full disk ends like one that is broken.
@@ -328,7 +384,8 @@ export class Endpoint {
 
   // One on another timeline than the endpoint's, or half started or half stopped, is of no use.
   #isRunnable(run: ComputeRun): boolean {
-    return !this.#spec.disabled && run.timelineId === this.#spec.timelineId && run.isUsable;
+    const { disabled, exceededQuota, timelineId } = this.#spec;
+    return !disabled && !exceededQuota && run.timelineId === timelineId && run.isUsable;
   }
 }
 

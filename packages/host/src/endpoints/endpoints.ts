@@ -86,18 +86,39 @@ export class Endpoints {
     });
   }
 
-  /** Takes a specification unless a newer one is known. */
+  /**
+   * Takes a specification unless a newer one is known.
+   *
+   * @throws PgfleetError `invalid_request` when Postgres does not accept its settings: those stay as
+   * they were, and all the rest is taken.
+   */
   put(spec: EndpointSpec): Promise<EndpointStatus> {
     return this.#queue.run(spec.endpointId, async () => {
       const known = this.#endpoints.get(spec.endpointId);
-      if (known && spec.generation <= known.spec.generation) return known.status();
-      await this.#parts.specs.put(spec.endpointId, spec);
+      const isNews = !known || spec.generation > known.spec.generation;
+      if (isNews) await this.#parts.specs.put(spec.endpointId, spec);
       const endpoint = known ?? this.#add(spec);
-      if (known) known.configure(spec);
+      // What is known already may not have got through to what runs.
+      if (known) await this.#reconfigure(known, isNews ? spec : known.spec);
+      if (!isNews) return endpoint.status();
       this.#parts.onChange(endpoint);
       this.#parts.arrivals.announce();
       return endpoint.status();
     });
+  }
+
+  // Settings that would keep the compute from its next start are not kept.
+  async #reconfigure(endpoint: Endpoint, spec: EndpointSpec): Promise<void> {
+    const { pgSettings } = endpoint.spec;
+    try {
+      await endpoint.configure(spec);
+    } catch (error) {
+      if (!(error instanceof PgfleetError) || error.code !== 'invalid_request') throw error;
+      const accepted = { ...spec, pgSettings };
+      await this.#parts.specs.put(spec.endpointId, accepted);
+      await endpoint.configure(accepted);
+      throw error;
+    }
   }
 
   /** Stops the compute and forgets the endpoint; its timeline stays. */
@@ -135,14 +156,15 @@ export class Endpoints {
     const endpoint = this.#named(name);
     if (!arrived || !endpoint) throw new PgfleetError('endpoint_not_found');
     const verifier = await currentVerifier(endpoint, request.role, this.#parts);
-    const { endpointId, projectId, allowedIps, blockPublicConnections, disabled } = endpoint.spec;
-    const { socketPath } = endpoint;
+    const { spec, socketPath } = endpoint;
+    const { endpointId, projectId, allowedIps, blockPublicConnections, disabled } = spec;
     return {
       endpointId,
       projectId,
       verifier,
       allowedIps,
       blockPublicConnections,
+      blockPrivateConnections: spec.blockPrivateConnections ?? false,
       disabled,
       socketPath,
     };

@@ -1,15 +1,15 @@
-import { DataDirectory, settingsFor, startInstance } from '@pgfleet/compute';
-import type { Instance, LimitGroup, PostgresSettings } from '@pgfleet/compute';
+import { DataDirectory, startInstance } from '@pgfleet/compute';
+import type { Instance, LimitGroup, StartInstanceOptions } from '@pgfleet/compute';
 import type { EndpointSpec } from '@pgfleet/contract';
 import { seizeTimelineLock } from '../timelines/timeline-lock.ts';
 import { captureBeginning } from '../restore/capture-point.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 import { instancePlace } from './compute-parts.ts';
 import type { ComputeParts } from './compute-parts.ts';
+import { computeSettings } from './compute-settings.ts';
 import { launchLimits } from './limits-for.ts';
 import type { PhaseTimer } from './phase-timer.ts';
 import { standbySettings } from './standby-settings.ts';
-import { volumeSettings } from './volume-settings.ts';
 
 export interface StartPostgresOptions {
   readonly limitGroup: LimitGroup;
@@ -41,7 +41,7 @@ export async function startPostgres(
     sandbox,
     lock,
     logFile: layout.log(spec.endpointId),
-    settings: settings(parts, spec, timeline),
+    ...settings(parts, spec, timeline),
     timeoutMs,
     signal,
   });
@@ -67,13 +67,14 @@ async function prepareStart(
   }
 }
 
+// A cluster that shows the past needs what it had then, whatever its endpoint has now.
 function settings(
-  { volume, timelines }: ComputeParts,
-  { minCu, maxCu, pgSettings }: EndpointSpec,
-  { spec, ephemeral }: TimelineRecord,
-): PostgresSettings {
-  const override = volumeSettings(volume.driver);
-  const { pgMajor: major, timelineId } = spec;
-  const sized = settingsFor({ major, minCu, maxCu, tenant: pgSettings, override });
-  return ephemeral ? standbySettings(timelines.dataDirectory(timelineId), sized) : sized;
+  parts: ComputeParts,
+  spec: EndpointSpec,
+  timeline: TimelineRecord,
+): Pick<StartInstanceOptions, 'settings' | 'changeable'> {
+  const { fixed, changeable } = computeSettings(parts, spec, timeline);
+  if (!timeline.ephemeral) return { settings: fixed, changeable };
+  const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
+  return { settings: standbySettings(dataDirectory, { ...changeable, ...fixed }) };
 }

@@ -74,11 +74,16 @@ export class HistoryKeeper {
     const ids = [...this.#parts.timelines.values()].map(({ spec }) => spec.timelineId);
     for (const timelineId of ids) {
       if (this.#closing.signal.aborted) return;
-      await this.#once(timelineId, async () => {
-        await this.#settleLoan(timelineId);
-        await this.#letGo(timelineId);
-      });
+      await this.expire(timelineId);
     }
+  }
+
+  /** Lets go of what of a timeline has become too old. */
+  expire(timelineId: TimelineId): Promise<void> {
+    return this.#once(timelineId, async () => {
+      await this.#settleLoan(timelineId);
+      await this.#letGo(timelineId);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

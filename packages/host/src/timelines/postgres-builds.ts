@@ -1,15 +1,20 @@
 import { ensureInstallationView, findInstallations } from '@pgfleet/compute';
 import type { InstallationView, PostgresInstallation } from '@pgfleet/compute';
 import { defaultPostgresMajor, PgfleetError } from '@pgfleet/contract';
+import type { HostInfo } from '@pgfleet/contract';
+import { findPreloadLibraries } from './preload-libraries.ts';
 
 /** The Postgres installations of this machine and pgfleet's private views of them. */
 export class PostgresBuilds {
   readonly #installations: ReadonlyMap<number, PostgresInstallation>;
+  /** The libraries that tenants can have preloaded. */
+  readonly preloadLibraries: NonNullable<HostInfo['preloadLibraries']>;
   readonly #viewsDir: string;
   readonly #views = new Map<number, Promise<InstallationView>>();
 
   private constructor(found: readonly PostgresInstallation[], viewsDir: string) {
     this.#installations = new Map(found.map((installation) => [installation.major, installation]));
+    this.preloadLibraries = found.flatMap(findPreloadLibraries);
     this.#viewsDir = viewsDir;
   }
 

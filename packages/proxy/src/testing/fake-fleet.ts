@@ -22,6 +22,7 @@ export type FakeEndpoint = {
   socketPath: string | null;
   allowedIps?: string[];
   blockPublicConnections?: boolean;
+  blockPrivateConnections?: boolean;
   disabled?: boolean;
   branchId?: string;
   /** Shows the branch as it was. */
@@ -125,6 +126,7 @@ export class FakeFleet implements AsyncDisposable {
       verifier: endpoint.verifiers[request.role] ?? null,
       allowedIps: endpoint.allowedIps ?? [],
       blockPublicConnections: endpoint.blockPublicConnections ?? false,
+      blockPrivateConnections: endpoint.blockPrivateConnections ?? false,
       disabled: endpoint.disabled ?? false,
       socketPath: endpoint.socketPath,
     };

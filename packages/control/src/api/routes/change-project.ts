@@ -1,14 +1,18 @@
 import { ProjectUpdateRequest } from '@pgfleet/contract';
+import type { ProjectId } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import type { Installation } from '../../domain/installation.ts';
+import { carryChange } from '../../domain/carry-change.ts';
 import { newOperations } from '../../domain/new-operation.ts';
+import type { NewOperation } from '../../domain/new-operation.ts';
 import { planEndpointDefaults } from '../../domain/new-project.ts';
-import { changeProjectSettings, concernsEndpoints } from '../../domain/project-settings.ts';
+import { changeProjectSettings, effectOnEndpoint } from '../../domain/project-settings.ts';
+import type { SettingsChange } from '../../domain/project-settings.ts';
 import type { Database } from '../../store/database.ts';
-import { applyEverywhere } from '../../store/delete-project.ts';
 import { touchEndpoints } from '../../store/endpoints.ts';
 import { insertOperations } from '../../store/operations.ts';
 import { getProject, lockProject, updateProject } from '../../store/projects.ts';
+import { settleQuota } from '../../store/quotas.ts';
 import type { ProjectRow } from '../../store/schema.ts';
 import { listBranchTimelines } from '../../store/timelines.ts';
 import type { ApiContext } from '../api-context.ts';
@@ -18,6 +22,7 @@ import { mutate } from '../mutation.ts';
 import { projectObject } from '../objects.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { presentProject } from '../present/present-project.ts';
+import { requireLibraries } from '../require-libraries.ts';
 import { ProjectParams } from './params.ts';
 
 /** Changing projects. */
@@ -62,21 +67,46 @@ async function change(
   installation: Installation,
 ) {
   const { name, history_retention_seconds: retention } = request;
+  const { settings: requested } = request;
+  await requireLibraries(tx, before, { settings: requested, field: 'project.settings' });
+  const settings = changeProjectSettings(before.settings, requested);
   await updateProject(tx, before.id, {
     ...(name === undefined ? {} : { name }),
     ...(retention === undefined ? {} : { history_retention_seconds: retention }),
-    settings: changeProjectSettings(before.settings, request.settings),
+    settings,
     default_endpoint_settings: request.default_endpoint_settings
-      ? planEndpointDefaults(request, installation, before.default_endpoint_settings)
+      ? planEndpointDefaults(
+          request,
+          { installation, pgMajor: before.pg_major },
+          before.default_endpoint_settings,
+        )
       : before.default_endpoint_settings,
   });
   const isRetentionNew = retention !== undefined && retention !== before.history_retention_seconds;
   const timelines = isRetentionNew ? await listBranchTimelines(tx, before.id) : [];
-  const endpoints = concernsEndpoints(request.settings) ? await touchEndpoints(tx, before.id) : [];
-  return insertOperations(tx, [
-    ...timelines.flatMap(({ branchId, timelineId }) =>
-      newOperations({ projectId: before.id, branchId, timelineId }, ['apply_config']),
-    ),
-    ...applyEverywhere(endpoints),
-  ]);
+  const storage = timelines.flatMap(({ branchId, timelineId }) =>
+    newOperations({ projectId: before.id, branchId, timelineId }, ['apply_storage_config']),
+  );
+  const changed = { before: before.settings, after: settings, requested };
+  return [
+    ...(await insertOperations(tx, [
+      ...storage,
+      ...(await carryEverywhere(tx, before.id, changed)),
+    ])),
+    ...(requested?.quota ? await settleQuota(tx, before.id) : []),
+  ];
+}
+
+async function carryEverywhere(
+  tx: Database,
+  projectId: ProjectId,
+  changed: SettingsChange,
+): Promise<NewOperation[]> {
+  if (effectOnEndpoint(changed, { settings: {} }) === null) return [];
+  const endpoints = await touchEndpoints(tx, projectId);
+  return endpoints.flatMap((endpoint) => {
+    const subject = { projectId, branchId: endpoint.branch_id, endpointId: endpoint.id };
+    const effect = effectOnEndpoint(changed, endpoint);
+    return effect ? carryChange(subject, endpoint, effect) : [];
+  });
 }

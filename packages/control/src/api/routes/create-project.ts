@@ -19,6 +19,7 @@ import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { noUsage, presentProject } from '../present/present-project.ts';
 import { presentDatabase, presentRole } from '../present/present-role.ts';
+import { requireLibraries } from '../require-libraries.ts';
 import { storeRoleSecrets } from '../role-secrets.ts';
 
 /** `POST /projects`: inserts everything, answers at once, and lets operations do the work. */
@@ -57,6 +58,7 @@ async function prepare(
   const [stored] = await Promise.all([
     storeRoleSecrets(role, secrets),
     requireInstalled(db, plan.project),
+    requireLibraries(db, plan.project, { settings: project.settings, field: 'project.settings' }),
   ]);
   return { plan, stored };
 }
@@ -105,6 +107,7 @@ function presentCreated(
         ...plan.project,
         ...times,
         ...noUsage,
+        exceeded_quota: null,
         drilled_at: null,
         drill_after: null,
         deleted_at: null,

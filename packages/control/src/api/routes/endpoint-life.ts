@@ -20,6 +20,7 @@ import { mutate } from '../mutation.ts';
 import { endpointObject } from '../objects.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
+import { requireLibraries } from '../require-libraries.ts';
 import { EndpointParams, ProjectParams } from './params.ts';
 
 /** Making and deleting endpoints. */
@@ -43,6 +44,8 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         }
         const branch = await getBranch(tx, project.id, branchId);
         requireSettled(branch);
+        const { settings } = options;
+        await requireLibraries(tx, project, { settings, field: 'endpoint.settings' });
         const plan = planEndpoint(options, project, installation);
         const endpoint = await insertEndpoint(tx, plan, branch);
         const subject = { projectId: project.id, branchId: branch.id, endpointId: endpoint.id };

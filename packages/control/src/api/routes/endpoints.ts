@@ -1,8 +1,10 @@
-import { EndpointUpdateRequest, PgfleetError } from '@pgfleet/contract';
+import { EndpointUpdateRequest, PgfleetError, quotaExceeded } from '@pgfleet/contract';
 import type { EndpointState, OperationAction } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { carryChange } from '../../domain/carry-change.ts';
 import { changeEndpoint } from '../../domain/change-endpoint.ts';
 import { newOperations } from '../../domain/new-operation.ts';
+import type { NewOperation, OperationSubject } from '../../domain/new-operation.ts';
 import type { Database } from '../../store/database.ts';
 import {
   getEndpoint,
@@ -12,7 +14,7 @@ import {
 } from '../../store/endpoints.ts';
 import { insertOperations } from '../../store/operations.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
-import type { EndpointRow } from '../../store/schema.ts';
+import type { EndpointRow, ProjectRow } from '../../store/schema.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { requireMatch } from '../etag.ts';
@@ -21,6 +23,7 @@ import { endpointObject } from '../objects.ts';
 import type { ReadObject } from '../objects.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
+import { requireLibraries } from '../require-libraries.ts';
 import { EndpointParams, ProjectParams } from './params.ts';
 
 const endpointPath = '/projects/:project_id/endpoints/:endpoint_id';
@@ -34,13 +37,15 @@ export function endpointRoutes(app: FastifyInstance, context: ApiContext): void 
     endpointPath,
     { schema: { params: EndpointParams, body: EndpointUpdateRequest } },
     (request, reply) =>
-      changing(context, { request, reply }, async (tx, endpoint, read) => {
+      changing(context, { request, reply }, async (tx, { endpoint, project, read }) => {
         await requireMatch(request, () => read(tx));
-        const change = changeEndpoint(endpoint, request.body.endpoint, context.installation);
-        return {
-          after: await updateEndpoint(tx, endpoint.id, change.row),
-          actions: change.actions,
-        };
+        const { settings } = request.body.endpoint;
+        await requireLibraries(tx, project, { settings, field: 'endpoint.settings' });
+        const { installation } = context;
+        const change = changeEndpoint(endpoint, request.body.endpoint, { installation, project });
+        const after = await updateEndpoint(tx, endpoint.id, change.row);
+        const { effect } = change;
+        return { after, plan: (subject) => (effect ? carryChange(subject, endpoint, effect) : []) };
       }),
   );
 }
@@ -90,42 +95,53 @@ function powerRoutes(app: FastifyInstance, context: ApiContext): void {
       `${endpointPath}/${name}`,
       { schema: { params: EndpointParams } },
       (request, reply) =>
-        changing(context, { request, reply }, async (tx, endpoint) => {
-          if (endpoint.is_disabled && pending === 'active') {
-            throw new PgfleetError('endpoint_disabled');
-          }
-          return { after: await setPendingState(tx, endpoint.id, pending), actions };
+        changing(context, { request, reply }, async (tx, { endpoint, project }) => {
+          if (pending === 'active') requireStartable(endpoint, project);
+          const after = await setPendingState(tx, endpoint.id, pending);
+          return { after, plan: (subject) => newOperations(subject, actions) };
         }),
     );
   }
 }
 
+function requireStartable(endpoint: EndpointRow, project: ProjectRow): void {
+  if (endpoint.is_disabled) throw new PgfleetError('endpoint_disabled');
+  if (project.exceeded_quota) throw quotaExceeded(project.exceeded_quota);
+}
+
 interface ChangedEndpoint {
   readonly after: EndpointRow;
-  readonly actions: readonly OperationAction[];
+  readonly plan: (subject: OperationSubject) => readonly NewOperation[];
 }
 
 function changing(
   context: ApiContext,
   http: { request: FastifyRequest<{ Params: EndpointParams }>; reply: FastifyReply },
-  change: (tx: Database, endpoint: EndpointRow, read: ReadObject) => Promise<ChangedEndpoint>,
+  change: (
+    tx: Database,
+    known: {
+      readonly endpoint: EndpointRow;
+      readonly project: ProjectRow;
+      readonly read: ReadObject;
+    },
+  ) => Promise<ChangedEndpoint>,
 ): Promise<FastifyReply> {
   const { project_id: projectId, endpoint_id: endpointId } = http.request.params;
   return mutate(context, http, async (tx) => {
     const principal = principalOf(http.request);
     const project = await lockProject(tx, projectId, principal);
-    const before = await getEndpoint(tx, project.id, endpointId);
-    const reread = endpointObject(project, before.id, context.installation);
-    const { after, actions } = await change(tx, before, reread);
+    const endpoint = await getEndpoint(tx, project.id, endpointId);
+    const read = endpointObject(project, endpoint.id, context.installation);
+    const { after, plan } = await change(tx, { endpoint, project, read });
     const subject = { projectId: project.id, branchId: after.branch_id, endpointId: after.id };
-    const operations = await insertOperations(tx, newOperations(subject, actions));
+    const operations = await insertOperations(tx, plan(subject));
     return {
       status: 200,
       body: {
         endpoint: presentEndpoint(after, project.region_id, context.installation),
         operations: operations.map(presentOperation),
       },
-      reread,
+      reread: read,
     };
   });
 }

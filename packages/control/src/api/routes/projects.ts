@@ -1,8 +1,9 @@
 import { ProjectListQuery, SharedProjectListQuery } from '@pgfleet/contract';
 import type { ProjectList, SharedProjectList } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
-import { preloadLibraries } from '../../domain/preload-libraries.ts';
+import { presentLibraries } from '../../domain/preload-libraries.ts';
 import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
+import { listInstalledLibraries } from '../../store/hosts.ts';
 import { getProject, listProjects, listSharedProjects } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
@@ -60,7 +61,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     { schema: { params: ProjectParams } },
     async (request) => {
       const project = await getProject(db, request.params.project_id, principalOf(request));
-      return { libraries: preloadLibraries(project.pg_major) };
+      return { libraries: presentLibraries(await listInstalledLibraries(db, project)) };
     },
   );
 }

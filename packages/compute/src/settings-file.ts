@@ -1,0 +1,125 @@
+import { hasErrorCode, waitUntil } from '@pgfleet/kit';
+import type { AdminConnection } from './admin-connection.ts';
+import { ComputeError } from './compute-error.ts';
+import { DataDirectory } from './data-directory.ts';
+import type { InstanceSettings, PostgresSettings } from './settings.ts';
+
+/*
+ * The settings of an instance that can change while it runs stand in a file of its data directory,
+ * which is the server's configuration file. It is written anew before every start, so that a copy of
+ * the directory takes nothing over, and while the instance runs, which is then told to read it.
+ *
+ * A tenant who gets to the file changes settings that are the tenant's own to choose: the others are
+ * on the command line.
+ */
+
+/** The configuration file, within the data directory. */
+export const SETTINGS_FILE = 'pgfleet.conf';
+
+// What belongs to the data: the initial time zone and the like.
+const HEAD = "include_if_exists 'postgresql.conf'\n";
+const MAX_BYTES = 1024 * 1024;
+const RELOAD_TIMEOUT_MS = 10_000;
+const RELOAD_INTERVAL_MS = 5;
+
+/** Writes the file for the next start. */
+export async function writeSettings(
+  dataDirectory: string,
+  settings: PostgresSettings,
+): Promise<void> {
+  using files = DataDirectory.open(dataDirectory);
+  const text = settingsText(settings);
+  if (readIfThere(files)?.equals(Buffer.from(text))) return;
+  await files.write(SETTINGS_FILE, text);
+}
+
+/**
+ * Tells a running instance its settings anew; resolves when new statements follow them. What only a
+ * start can change waits for the next one: see {@link readOutdated}.
+ *
+ * @throws ComputeError `settings_refused` when Postgres does not take one of them: then none of them
+ * was changed.
+ */
+export async function changeSettings(
+  connection: AdminConnection,
+  dataDirectory: string,
+  settings: PostgresSettings,
+): Promise<void> {
+  using files = DataDirectory.open(dataDirectory);
+  const before = readIfThere(files);
+  const text = settingsText(settings);
+  if (before?.equals(Buffer.from(text))) return;
+  await files.write(SETTINGS_FILE, text);
+  const refused = await readRefused(connection);
+  if (refused.length > 0) {
+    await files.write(SETTINGS_FILE, before ?? HEAD);
+    const message = `Postgres does not accept the value of ${refused.join(', ')}`;
+    throw new ComputeError('settings_refused', message);
+  }
+  await reload(connection);
+}
+
+/** Names the settings that an instance will have only after its next start. */
+export async function readOutdated(
+  connection: AdminConnection,
+  { fixed }: InstanceSettings,
+): Promise<readonly string[]> {
+  const rows = await connection.query<{ name: string }>(
+    `SELECT name FROM pg_settings
+      WHERE (pending_restart AND NOT name = ANY ($1))
+        OR (name = 'wal_level' AND setting <> $2)
+      ORDER BY name`,
+    [Object.keys(fixed), fixed['wal_level'] ?? ''],
+  );
+  return rows.map(({ name }) => name);
+}
+
+// Whoever wrote it last may have been killed half way, and a tenant may have put something else there.
+function readIfThere(files: DataDirectory): Buffer | undefined {
+  try {
+    return files.read(SETTINGS_FILE, MAX_BYTES);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT') || error instanceof ComputeError) return undefined;
+    throw error;
+  }
+}
+
+// Of one that only a start can change, Postgres says no more than that it is not changed.
+async function readRefused(connection: AdminConnection): Promise<readonly string[]> {
+  const rows = await connection.query<{ name: string | null }>(
+    `SELECT DISTINCT coalesce(f.name, 'a setting') AS name
+      FROM pg_file_settings f LEFT JOIN pg_settings s ON s.name = lower(f.name)
+      WHERE f.error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'`,
+  );
+  return rows.map(({ name }) => name ?? '');
+}
+
+// The postmaster is told, and tells its children: this connection's own among them.
+async function reload(connection: AdminConnection): Promise<void> {
+  const readLoadTime = async () => {
+    const rows = await connection.query<{ at: string }>('SELECT pg_conf_load_time()::text AS at');
+    return rows[0]?.at;
+  };
+  const before = await readLoadTime();
+  await connection.query('SELECT pg_reload_conf()');
+  await waitUntil(async () => (await readLoadTime()) !== before, {
+    what: 'postgres to read its settings again',
+    timeoutMs: RELOAD_TIMEOUT_MS,
+    intervalMs: RELOAD_INTERVAL_MS,
+  });
+}
+
+function settingsText(settings: PostgresSettings): string {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}\n`);
+  return HEAD + lines.join('');
+}
+
+// Backslashes escape within the quotes of a configuration file, where a line may not end.
+function quoted(value: string): string {
+  const escaped = value
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll("'", "''")
+    .replaceAll('\n', String.raw`\n`)
+    .replaceAll('\r', String.raw`\r`);
+  return `'${escaped}'`;
+}

@@ -1,0 +1,111 @@
+import { invalidField } from '../invalid-request.ts';
+import { querySettings } from './query-settings.ts';
+import { serverSettings } from './server-settings.ts';
+import type { SettingShape } from './setting-shape.ts';
+
+/*
+ * The settings of Postgres that a tenant may choose for a whole compute: a list of what may be
+ * chosen, so that whatever a new version of Postgres brings is refused until somebody has thought
+ * about it. What a session sets for itself is none of pgfleet's business.
+ */
+
+export type PgSettings = Readonly<Record<string, string>>;
+
+/** A setting of an extension, with its prefix: Postgres takes any, whether or not it is loaded. */
+const extensionSetting = /^[a-z_][\w$]*(\.[a-z_][\w$]*)+$/;
+const serverSetting = /^[a-z_]\w*$/;
+const MAX_VALUE_LENGTH = 8192;
+
+/**
+ * What decides where pgfleet finds a compute, how it logs in, what survives a crash, what SQL of its own
+ * means; and what is for developers of Postgres or depends on files of the machine.
+ */
+const ownedByPgfleet: readonly RegExp[] = [
+  /^(allow|archive|backtrace|db_user|debug|event|extension|file|force|gss|huge|icu|ignore|io|jit|krb)_/,
+  /^(lc|lo|log|logging|max_standby|md5|oauth|old|post|pre|primary|promote|recovery|remove|restore)_/,
+  /^(restrict|scram|send|shared|ssl|summarize|sync|synchronized|syslog|tcp|trace|unix_socket|wal)_/,
+  /_(file|directory|directories|command|library|libraries|path|provider|tablespace|tablespaces)$/,
+  /^(bonjour|cluster_name|hot_standby|listen_addresses|password_encryption|port|ssl|summarize_wal)/,
+  /^(max|reserved|superuser_reserved)_connections$/,
+  /^(authentication|transaction)_timeout$/,
+  /^(client_encoding|default_table_access_method|timezone_abbreviations)$/,
+  /^(data_sync_retry|exit_on_error|restart_after_crash|zero_damaged_pages)$/,
+  /^(fsync|full_page_writes|synchronous_standby_names|checkpoint_warning|vacuum_defer_cleanup_age)$/,
+  /^(dynamic_shared_memory_type|min_dynamic_shared_memory|max_files_per_process|max_stack_depth)$/,
+  /^(createrole_self_grant|max_notify_queue_pages|session_replication_role)$/,
+  /^(backslash_quote|quote_all_identifiers|standard_conforming_strings)$/,
+  /^(application_name|track_activities|track_counts|update_process_title)$/,
+  /^transaction_(isolation|read_only|deferrable)$/,
+];
+
+const settings: Readonly<Record<string, SettingShape>> = { ...querySettings, ...serverSettings };
+
+/** Where the settings stand in the request, and which Postgres they are for. */
+export interface SettingsPlace {
+  readonly field: string;
+  readonly pgMajor: number;
+}
+
+/**
+ * Checks the Postgres settings that a client asks for.
+ *
+ * @throws PgfleetError `invalid_request` for a setting that this Postgres does not have, one that is
+ * not a tenant's to change, or a value that it cannot have.
+ */
+export function requirePgSettings(
+  requested: PgSettings | undefined,
+  { field, pgMajor }: SettingsPlace,
+): void {
+  const seen = new Set<string>();
+  for (const [given, value] of Object.entries(requested ?? {})) {
+    const name = given.toLowerCase();
+    const problem = seen.has(name)
+      ? `${given} is given twice`
+      : (nameProblem(name, pgMajor) ?? valueProblem(name, value));
+    if (problem !== undefined) throw invalidField(field, problem);
+    seen.add(name);
+  }
+}
+
+/** Whether a change from one set of settings to another counts only after a start. */
+export function needsRestart(before: PgSettings, after: PgSettings, pgMajor: number): boolean {
+  const [old, present] = [lowered(before), lowered(after)];
+  const names = new Set([...Object.keys(old), ...Object.keys(present)]);
+  return [...names].some(
+    (name) => old[name] !== present[name] && countsAtStart(shapeOf(name), pgMajor),
+  );
+}
+
+function nameProblem(name: string, pgMajor: number): string | undefined {
+  if (extensionSetting.test(name)) return undefined;
+  if (!serverSetting.test(name)) return `"${name}" is not a setting`;
+  const shape = shapeOf(name);
+  if (shape && isIn(shape, pgMajor)) return undefined;
+  const isOwned = ownedByPgfleet.some((pattern) => pattern.test(name));
+  return isOwned ? `${name} cannot be changed` : `Postgres ${pgMajor} has no setting "${name}"`;
+}
+
+function valueProblem(name: string, value: string): string | undefined {
+  if (value.length > MAX_VALUE_LENGTH) return `${name} is too long`;
+  const problem = shapeOf(name)?.problem(value);
+  return problem === undefined ? undefined : `${name} ${problem}`;
+}
+
+function shapeOf(name: string): SettingShape | undefined {
+  return Object.hasOwn(settings, name) ? settings[name] : undefined;
+}
+
+function isIn({ since = 0, until = Number.POSITIVE_INFINITY }: SettingShape, pgMajor: number) {
+  return pgMajor >= since && pgMajor <= until;
+}
+
+function countsAtStart(shape: SettingShape | undefined, pgMajor: number): boolean {
+  const { restart = false } = shape ?? {};
+  return typeof restart === 'number' ? pgMajor <= restart : restart;
+}
+
+function lowered(given: PgSettings): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+}

@@ -1,0 +1,206 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { detectLimits } from '@pgfleet/compute';
+import type { EndpointId, EndpointSpec, HostClient } from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
+import type { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect, openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+
+let directory: Awaited<ReturnType<typeof testDirectory>>;
+let opened: Awaited<ReturnType<typeof openTestHost>>;
+let host: HostClient;
+beforeAll(async () => {
+  directory = await testDirectory();
+  opened = await openTestHost(directory.path);
+  host = opened.host;
+});
+afterAll(async () => {
+  await opened?.[Symbol.asyncDispose]();
+  await directory?.[Symbol.asyncDispose]();
+});
+
+/** A running tenant whose endpoint is changed while a client is connected. */
+async function connectedTenant(change: Partial<EndpointSpec> = {}) {
+  const tenant = await startTenant(host, change);
+  const { client, ...connection } = await connect(tenant.socketPath);
+  const { endpointId } = tenant;
+  let spec = tenant.endpoint;
+  const pid = await value(client, 'SELECT pg_backend_pid()');
+  return {
+    ...tenant,
+    client,
+    put: (next: Partial<EndpointSpec>) => {
+      spec = { ...spec, ...next, generation: spec.generation + 1 };
+      return host.putEndpoint(spec);
+    },
+    show: (name: string) => value(client, `SELECT current_setting('${name}')`),
+    expectSameBackend: async () => expect(await value(client, 'SELECT pg_backend_pid()')).toBe(pid),
+    untilIdle: () => untilIdle(endpointId),
+    [Symbol.asyncDispose]: async () => {
+      await connection[Symbol.asyncDispose]();
+      await host.suspend(endpointId);
+    },
+  };
+}
+
+async function value(client: Client, sql: string): Promise<unknown> {
+  const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' });
+  return rows[0]?.[0];
+}
+
+const untilIdle = (endpointId: EndpointId) =>
+  waitUntil(async () => (await host.endpoint(endpointId)).state === 'idle', {
+    what: 'the compute to be suspended',
+    timeoutMs: 20_000,
+  });
+
+test('another size is had by the sessions that are open, but for what a start decides', async () => {
+  await using tenant = await connectedTenant({ minCu: 0.25, maxCu: 0.25 });
+  expect(await tenant.show('effective_cache_size')).toBe('768MB');
+  await tenant.put({ minCu: 1, maxCu: 2 });
+  expect(await tenant.show('effective_cache_size')).toBe('6GB');
+  expect(await tenant.show('max_parallel_workers')).toBe('2');
+  expect(await tenant.show('maintenance_work_mem')).toBe('128MB');
+  expect(await tenant.show('max_connections')).toBe('104');
+  await tenant.expectSameBackend();
+  expect((await host.endpoint(tenant.endpointId)).state).toBe('active');
+  await host.suspend(tenant.endpointId, { onlyOutdated: true });
+  await tenant.expectSameBackend();
+});
+
+test.skipIf(detectLimits().version !== 'v1')(
+  'another size limits processor and memory of what runs at once, up and down',
+  async () => {
+    await using tenant = await connectedTenant({ minCu: 0.25, maxCu: 0.25 });
+    const limit = (controller: string, file: string) =>
+      Number(
+        readFileSync(
+          join('/sys/fs/cgroup', controller, 'pgfleet', `pgfleet-${tenant.endpointId}`, file),
+          'utf8',
+        ),
+      );
+    for (const cu of [2, 0.5]) {
+      await tenant.put({ minCu: cu, maxCu: cu });
+      expect(limit('cpu', 'cpu.cfs_quota_us') / limit('cpu', 'cpu.cfs_period_us')).toBe(cu);
+      expect(limit('memory', 'memory.limit_in_bytes')).toBe(cu * 4 * 1024 ** 3);
+    }
+    await tenant.expectSameBackend();
+  },
+);
+
+test('settings of Postgres reach an open session and are taken back from it', async () => {
+  await using tenant = await connectedTenant({ pgSettings: { work_mem: '5MB' } });
+  expect(await tenant.show('work_mem')).toBe('5MB');
+  await tenant.put({ pgSettings: { work_mem: '8MB', 'my.note': "it's" } });
+  expect(await tenant.show('work_mem')).toBe('8MB');
+  expect(await tenant.show('my.note')).toBe("it's");
+  await tenant.put({ pgSettings: {} });
+  expect(await tenant.show('work_mem')).toBe('4MB');
+  await tenant.expectSameBackend();
+});
+
+test('settings that Postgres does not accept are left out, now and at the next start', async () => {
+  await using tenant = await connectedTenant({ pgSettings: { work_mem: '5MB' } });
+  const change = { pgSettings: { timezone: 'Nowhere/Atlantis' }, allowedIps: ['10.0.0.1'] };
+  await expect(tenant.put(change)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringMatching(/timezone/i) as string,
+  });
+  expect(await tenant.show('work_mem')).toBe('5MB');
+  await tenant.expectSameBackend();
+  const login = await host.login(tenant.endpointId, { role: 'neondb_owner' });
+  expect(login.allowedIps).toEqual(['10.0.0.1']);
+  await host.suspend(tenant.endpointId);
+  const { socketPath } = await host.start(tenant.endpointId);
+  expect(await queryValue(socketPath, 'SHOW work_mem')).toBe('5MB');
+});
+
+test('logical replication comes with the next start, for which an open transaction has time', async () => {
+  await using tenant = await connectedTenant();
+  await tenant.client.query('BEGIN');
+  await tenant.put({ logicalReplication: true });
+  expect(await tenant.show('wal_level')).toBe('replica');
+  const suspended = host.suspend(tenant.endpointId, { onlyOutdated: true });
+  await tenant.client.query('CREATE TABLE kept AS SELECT 7 AS n');
+  await tenant.client.query('COMMIT');
+  await suspended;
+  expect((await host.endpoint(tenant.endpointId)).state).toBe('idle');
+  const { socketPath } = await host.start(tenant.endpointId);
+  expect(await queryValue(socketPath, 'SHOW wal_level')).toBe('logical');
+  expect(await queryValue(socketPath, 'SELECT n FROM kept')).toBe(7);
+  const slot = `SELECT slot_name FROM pg_create_logical_replication_slot('s', 'pgoutput')`;
+  expect(await queryValue(socketPath, slot)).toBe('s');
+  await queryValue(socketPath, `SELECT pg_drop_replication_slot('s')`);
+});
+
+test('a compute that has to start again is suspended as soon as nothing goes on in it', async () => {
+  await using tenant = await connectedTenant({ suspendTimeoutSeconds: -1 });
+  await tenant.put({ preloadLibraries: ['pg_stat_statements', 'auto_explain'] });
+  await tenant.untilIdle();
+  const { socketPath } = await host.start(tenant.endpointId);
+  const libraries = 'SHOW shared_preload_libraries';
+  expect(await queryValue(socketPath, libraries)).toBe('pg_stat_statements,auto_explain');
+  await queryValue(socketPath, 'CREATE EXTENSION pg_stat_statements');
+  await queryValue(socketPath, 'SELECT 1 AS counted');
+  const counted = `SELECT calls::int FROM pg_stat_statements WHERE query LIKE '%AS counted'`;
+  expect(await queryValue(socketPath, counted)).toBe(1);
+});
+
+test('a shorter suspend timeout puts a compute to sleep that would have stayed awake', async () => {
+  await using tenant = await connectedTenant({ suspendTimeoutSeconds: -1 });
+  await tenant.put({ suspendTimeoutSeconds: 1 });
+  await tenant.untilIdle();
+  await expect(tenant.client.query('SELECT 1')).rejects.toThrow();
+});
+
+test('a used-up quota suspends what runs, and nothing starts it until there is more', async () => {
+  await using tenant = await connectedTenant();
+  await tenant.put({ exceededQuota: 'compute_time_seconds' });
+  await tenant.untilIdle();
+  await expect(host.start(tenant.endpointId)).rejects.toMatchObject({
+    code: 'quota_exceeded',
+    message:
+      'Your account or project has exceeded the compute time quota. ' +
+      'Upgrade your plan to increase limits.',
+  });
+  await tenant.put({ exceededQuota: null });
+  const { socketPath } = await host.start(tenant.endpointId);
+  expect(await queryValue(socketPath, 'SELECT 1')).toBe(1);
+});
+
+test('a change that comes while a compute starts is in force once it runs', async () => {
+  await using tenant = await connectedTenant();
+  await host.suspend(tenant.endpointId);
+  const starting = host.start(tenant.endpointId);
+  await tenant.put({ pgSettings: { work_mem: '6MB' } });
+  const { socketPath } = await starting;
+  await waitUntil(async () => (await queryValue(socketPath, 'SHOW work_mem')) === '6MB', {
+    what: 'the setting to be in force',
+    timeoutMs: 10_000,
+  });
+  expect(existsSync(socketPath)).toBe(true);
+});
+
+test('a shorter retention lets go of history before the change is answered', async () => {
+  const { endpointId, timeline } = await startTenant(host);
+  for (let run = 0; run < 3; run++) {
+    const { socketPath } = await host.start(endpointId);
+    await queryValue(
+      socketPath,
+      `SELECT pg_logical_emit_message(true, 'some', repeat('x', 48 * 1024 * 1024))::text`,
+    );
+    const { points } = await host.timeline(timeline.timelineId);
+    await host.suspend(endpointId);
+    await waitUntil(async () => (await host.timeline(timeline.timelineId)).points > points, {
+      what: 'a point of history',
+      timeoutMs: 30_000,
+    });
+  }
+  const before = await host.timeline(timeline.timelineId);
+  expect(before.points).toBeGreaterThan(1);
+  await host.putTimeline({ ...timeline, historyRetentionSeconds: 0 });
+  const after = await host.timeline(timeline.timelineId);
+  expect(after.points).toBe(1);
+  expect(after.walBytes).toBeLessThan(before.walBytes);
+});
