@@ -182,7 +182,15 @@ function lockHolders(lockPath: string): readonly number[] {
 export function postmasters(directory: string, timelineId: string): readonly number[] {
   const lock = join(directory, 'host', 'locks', `${timelineId}.lock`);
   const holders = lockHolders(lock).filter((pid) => processField(pid, 'Name') === 'postgres');
-  return holders.filter((pid) => !holders.includes(Number(processField(pid, 'PPid'))));
+  return holders.filter(
+    (pid) => !holders.includes(Number(processField(pid, 'PPid'))) && !isBackend(pid),
+  );
+}
+
+// Backends outlive a postmaster that is killed by a moment, and have no command line at their end.
+function isBackend(pid: number): boolean {
+  const commandLine = readProcess(pid, 'cmdline') ?? '';
+  return commandLine === '' || commandLine.startsWith('postgres: ');
 }
 
 function openFiles(pid: string): readonly string[] {
@@ -202,9 +210,12 @@ function linkTarget(path: string): string {
 }
 
 function processField(pid: number, field: string): string | undefined {
+  return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(readProcess(pid, 'status') ?? '')?.[1];
+}
+
+function readProcess(pid: number, name: string): string | undefined {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1];
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
     return undefined;
   }

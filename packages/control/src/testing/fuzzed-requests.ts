@@ -15,7 +15,7 @@ import type { FuzzedTenant } from './fuzzed-tenant.ts';
 
 /* Requests that are made from the published schemas. */
 
-const VALID_REQUESTS = 12;
+const VALID_REQUESTS = 18;
 const INVALID_REQUESTS = 40;
 
 const own = ownContract();
