@@ -4,7 +4,7 @@ import type { ComputeRun } from '../endpoints/compute-run.ts';
 import { withPoint } from '../history/lost-window.ts';
 import type { PointRecord, RestMark } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
-import { requireRoom } from '../storage/require-room.ts';
+import { requireRoom, ROOM_FOR_OTHERS_BYTES } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { measureContent } from './measure-content.ts';
 import { newPointTree } from './point-tree.ts';
@@ -72,7 +72,7 @@ export async function captureRunningPoint(
   const { timelineId } = run;
   const { pgMajor } = parts.timelines.ready(timelineId).spec;
   const tree = newPointTree(timelineId);
-  await requireRoom(parts.volume);
+  await requireRoom(parts.volume, ROOM_FOR_OTHERS_BYTES);
   await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
   await capture(parts, { timelineId, tree }, async () => {
     const backup = await beginBackup(connection, pgMajor);

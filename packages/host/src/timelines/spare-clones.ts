@@ -1,7 +1,7 @@
 import { randomText, sleep } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
-import { requireRoom } from '../storage/require-room.ts';
+import { requireRoom, ROOM_FOR_OTHERS_BYTES } from '../storage/require-room.ts';
 import { ownerOf } from './owner.ts';
 import type { ReadyTemplate, Templates } from './templates.ts';
 import type { UidCounter } from './uid-counter.ts';
@@ -104,7 +104,7 @@ export class SpareClones implements AsyncDisposable {
 
   async #clone(major: number, signal: AbortSignal): Promise<SpareClone> {
     const { volume, templates, uids } = this.#options;
-    await requireRoom(volume);
+    await requireRoom(volume, ROOM_FOR_OTHERS_BYTES);
     const template = await templates.ensure(major);
     const tree = `${TREE_PREFIX}${major}-${randomText(10, 'abcdefghijkmnpqrstuvwxyz')}`;
     const uid = process.geteuid?.() === 0 ? uids.next() : null;
