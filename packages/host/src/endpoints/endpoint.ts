@@ -51,7 +51,7 @@ export class Endpoint {
   #run: ComputeRun | undefined;
   /** The transition that is going on, or went on last; its failure is handled by who waits. */
   #settled: Promise<void> = Promise.resolve();
-  #ending: 'rest' | 'leave' | 'destroy' = 'rest';
+  #ending: 'rest' | 'destroy' = 'rest';
   #launchedMs = Number.NEGATIVE_INFINITY;
   readonly #closing = new AbortController();
 
@@ -171,9 +171,6 @@ export class Endpoint {
     const { running } = this;
     if (!running) return;
     if (this.#isRunnable(running)) return this.#renew(running);
-    // Its next client waits for the timeline that it came to, not for the one that it left.
-    const isElsewhere = running.timelineId !== spec.timelineId;
-    if (isElsewhere && this.#ending === 'rest') this.#ending = 'leave';
     this.#restInBackground();
   }
 
@@ -333,7 +330,7 @@ export class Endpoint {
     const { claims, log } = this.#parts;
     const { endpointId } = this.#spec;
     try {
-      if (run) await run[this.#ending]();
+      if (run) await run[this.#endingOf(run)]();
     } catch (error) {
       // The lock keeps the next start out for as long as anything of this run is left.
       log.error({ err: error, endpoint_id: endpointId }, 'compute could not be stopped');
@@ -346,6 +343,12 @@ export class Endpoint {
       this.#apply('stopped');
       this.#parts.onRest(this, run?.timelineId ?? this.#spec.timelineId);
     }
+  }
+
+  // The next client waits for the timeline that the endpoint came to, not for the one that it left.
+  #endingOf(run: ComputeRun): 'rest' | 'leave' | 'destroy' {
+    const hasLeft = run.timelineId !== this.#spec.timelineId;
+    return this.#ending === 'rest' && hasLeft ? 'leave' : this.#ending;
   }
 
   #watch(): void {
