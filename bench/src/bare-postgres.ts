@@ -7,6 +7,9 @@ import { FileLock, waitUntil } from '@pgfleet/kit';
 import type { ComputeRecord } from './compute-record.ts';
 import { firstRowOfStartingServer } from './first-row.ts';
 
+// What was just copied may still be on its way to the disk, and its first write waits for all of it.
+const START_TIMEOUT_MS = 300_000;
+
 /** A timeline at rest, and the command line that its compute ran with. */
 export interface TimelineAtRest {
   readonly dataDirectory: string;
@@ -51,7 +54,7 @@ export async function bareStartMs(timeline: TimelineAtRest, login: BareStart): P
       { stdio: 'ignore', cwd: '/', ...(process.getuid?.() === 0 ? { uid, gid } : {}) },
     );
     const exited = once(child, 'exit');
-    const signal = AbortSignal.timeout(30_000);
+    const signal = AbortSignal.timeout(START_TIMEOUT_MS);
     await firstRowOfStartingServer({ host: socketDirectory, port: 5432, ...login }, signal);
     const elapsed = performance.now() - start;
     child.kill('SIGINT');
