@@ -10,14 +10,7 @@ import {
 import { ConflictQueue } from './api/conflict-queue.ts';
 import { createApi } from './api/server.ts';
 import { bootstrap } from './bootstrap.ts';
-import { expireBranches, purgeBranches } from './chores/expire-branches.ts';
-import { expireSnapshots } from './chores/expire-snapshots.ts';
-import { fireBackupSchedules } from './chores/fire-backup-schedules.ts';
-import type { ScheduleContext } from './chores/fire-backup-schedules.ts';
-import { liftQuotas } from './chores/lift-quotas.ts';
-import { purgeProjects } from './chores/purge-projects.ts';
-import { runRestoreDrills } from './chores/run-restore-drills.ts';
-import type { DrillContext } from './chores/run-restore-drills.ts';
+import { allChores } from './chores/all-chores.ts';
 import { ControlConfig, masterKeyText, rateLimitsOf } from './config.ts';
 import type { Installation } from './domain/installation.ts';
 import { createInternalApi } from './internal-api/server.ts';
@@ -29,10 +22,8 @@ import { OperationWorker } from './operations/operation-worker.ts';
 import { findResolvableRegions } from './resolvable-regions.ts';
 import { openDatabase } from './store/database.ts';
 import type { Database } from './store/database.ts';
-import { forgetOldAnswers } from './store/idempotency-keys.ts';
 import { migrate } from './store/migrate.ts';
 import { Sweeper } from './sweeper.ts';
-import type { Chore } from './sweeper.ts';
 
 const config = readConfig(ControlConfig, process.env);
 const log = createLogger({ process: 'control', level: config.PGFLEET_LOG_LEVEL });
@@ -55,7 +46,8 @@ await runProcess(log, async (shutdown) => {
   shutdown.add({ name: 'hosts', limitMs: 1_000, run: () => hosts[Symbol.asyncDispose]() });
   shutdown.add({ name: 'operations', limitMs: 5_000, run: () => worker[Symbol.asyncDispose]() });
   const parts = { db, worker, connectHost, log };
-  const sweeper = new Sweeper(chores(parts), log);
+  const chores = allChores(parts, { drills: config.PGFLEET_RESTORE_DRILLS === 'on' });
+  const sweeper = new Sweeper(chores, log);
   shutdown.add({ name: 'sweeper', limitMs: 3_000, run: () => sweeper[Symbol.asyncDispose]() });
 
   const internalApi = createInternalApi({ db, worker, token, log });
@@ -71,31 +63,6 @@ await runProcess(log, async (shutdown) => {
   log.info({ address }, 'control is ready');
   announceReady();
 });
-
-function chores(context: ScheduleContext & DrillContext): Chore[] {
-  return [
-    {
-      name: 'forget answers',
-      everyMs: 10 * 60_000,
-      run: () => forgetOldAnswers(context.db),
-    },
-    { name: 'fire backup schedules', everyMs: 5_000, run: () => fireBackupSchedules(context) },
-    { name: 'expire branches', everyMs: 5_000, run: () => expireBranches(context) },
-    { name: 'purge branches', everyMs: 60_000, run: () => purgeBranches(context) },
-    { name: 'purge projects', everyMs: 60_000, run: () => purgeProjects(context) },
-    { name: 'lift quotas', everyMs: 10_000, run: () => liftQuotas(context) },
-    { name: 'expire snapshots', everyMs: 5_000, run: () => expireSnapshots(context) },
-    ...(config.PGFLEET_RESTORE_DRILLS === 'on'
-      ? [
-          {
-            name: 'restore drills',
-            everyMs: 60_000,
-            run: (signal: AbortSignal) => runRestoreDrills(context, signal),
-          },
-        ]
-      : []),
-  ];
-}
 
 async function describeInstallation(): Promise<Installation> {
   const regionIds = config.PGFLEET_REGIONS.split(',');

@@ -108,6 +108,31 @@ test('nothing is kept of a project that is deleted for good', async () => {
   expect((await control.call('POST', `${path}/recover`)).status).toBe(404);
 });
 
+test('nothing of a project that is deleted for good is due any more', async () => {
+  await using control = await TestControl.open(postgres);
+  const { project, branch, path } = await createSettled(control);
+  const main = `${path}/branches/${branch.id}`;
+  await control.call('POST', `${main}/snapshot?expires_at=2999-01-01T00:00:00Z`);
+  const schedule = [{ frequency: 'daily', hour: 3 }];
+  await control.call('PUT', `${main}/backup_schedule`, { payload: { schedule } });
+  await control.settled(project.id);
+  await sql`update branches set expires_at = now() + interval '1 hour'
+    where project_id = ${project.id} and not is_default`.execute(control.db);
+  expect(await countDue(control)).toEqual({ branches: 1, snapshots: 1, schedules: 1, turns: 1 });
+  await control.call('DELETE', `${path}?hard_delete=true`);
+  expect(await countDue(control)).toEqual({ branches: 0, snapshots: 0, schedules: 0, turns: 0 });
+});
+
+// What chores look for all the time.
+async function countDue({ db }: TestControl): Promise<unknown> {
+  const { rows } = await sql`
+    select (select count(*) from branches where coalesce(expires_at, purge_at) is not null) as branches,
+      (select count(*) from snapshots where expires_at is not null) as snapshots,
+      (select count(*) from backup_schedules where next_at is not null) as schedules,
+      (select count(*) from drill_turns) as turns`.execute(db);
+  return rows[0];
+}
+
 test('a project that has no data yet is deleted without waiting for it', async () => {
   await using control = await TestControl.open(postgres, { hasHost: false });
   const { project } = await control.createProject();

@@ -2,7 +2,7 @@ import type { CreatedApiKey, CreatedProject } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { forgetOldAnswers } from '../store/idempotency-keys.ts';
+import { forgetOldAnswers } from '../store/retention.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 

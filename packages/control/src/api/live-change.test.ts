@@ -234,8 +234,11 @@ test('a new month begins with the whole quota', async () => {
   const worker = { kick: () => undefined, preempt: () => undefined };
   await liftQuotas({ db: control.db, worker });
   expect(spec()).toMatchObject({ exceededQuota: 'active_time_seconds' });
+  const { id } = created.project;
   await sql`update consumption set hour = hour - interval '1 month'
-    where project_id = ${created.project.id}`.execute(control.db);
+    where project_id = ${id}`.execute(control.db);
+  await sql`update projects set exceeded_until = exceeded_until - interval '1 month'
+    where id = ${id}`.execute(control.db);
   await liftQuotas({ db: control.db, worker });
   await settle();
   expect(spec()).toMatchObject({ exceededQuota: null });

@@ -1,4 +1,4 @@
-import { countEndpointsByState } from '../store/endpoints.ts';
+import { countWakingEndpoints } from '../store/endpoints.ts';
 import type { Database } from '../store/database.ts';
 import { countUnfinishedOperations } from '../store/operation-queue.ts';
 
@@ -13,7 +13,7 @@ interface Metric {
 export async function collectMetrics(db: Database): Promise<string> {
   const [operations, endpoints] = await Promise.all([
     countUnfinishedOperations(db),
-    countEndpointsByState(db),
+    countWakingEndpoints(db),
   ]);
   const metrics: Metric[] = [
     ...processMetrics(),
@@ -26,7 +26,7 @@ export async function collectMetrics(db: Database): Promise<string> {
     {
       name: 'pgfleet_endpoints',
       type: 'gauge',
-      help: 'Endpoints by state.',
+      help: 'Endpoints by state, without the idle ones.',
       samples: endpoints.map(({ state, count }) => [`{state="${state}"}`, count]),
     },
   ];

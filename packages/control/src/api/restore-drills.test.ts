@@ -16,14 +16,14 @@ afterAll(() => postgres[Symbol.asyncDispose]());
 const never = new AbortController().signal;
 const DAY_MS = 86_400_000;
 
-/** A project that was made long ago and in which something ran just now. */
+/** A project whose turn to be drilled has come and in which something ran just now. */
 async function busyProject(control: TestControl): Promise<CreatedProject> {
   const created = await control.createProject();
   await control.settled(created.project.id);
   await control.db
-    .updateTable('projects')
-    .set({ created_at: new Date(Date.now() - 2 * DAY_MS) })
-    .where('id', '=', created.project.id)
+    .updateTable('drill_turns')
+    .set({ next_at: new Date(Date.now() - DAY_MS / 2) })
+    .where('project_id', '=', created.project.id)
     .execute();
   await touch(control, created, new Date());
   return created;
@@ -78,8 +78,9 @@ test('a project in which something ran is drilled once a day', async () => {
   const tomorrow = new Date(Date.now() + DAY_MS);
   await runDrills(control, tomorrow);
   expect(verifications(control)).toBe(1);
-  await touch(control, created, tomorrow);
-  await runDrills(control, tomorrow);
+  const dayAfter = new Date(tomorrow.getTime() + DAY_MS);
+  await touch(control, created, dayAfter);
+  await runDrills(control, dayAfter);
   expect(verifications(control)).toBe(2);
 });
 
@@ -95,9 +96,9 @@ test('the drills of a fleet spread over the day', async () => {
       .where('id', '=', branch.id)
       .execute();
     await db
-      .updateTable('projects')
-      .set({ drilled_at: new Date(now), created_at: new Date(now) })
-      .where('id', '=', project.id)
+      .updateTable('drill_turns')
+      .set({ drilled_at: new Date(now) })
+      .where('project_id', '=', project.id)
       .execute();
     await db
       .updateTable('endpoints')
@@ -109,7 +110,7 @@ test('the drills of a fleet spread over the day', async () => {
     control.host.timelines.set(timeline.id, {} as never);
   }
   const counts: number[] = [];
-  for (const hours of [6, 12, 18, 24]) {
+  for (const hours of [6, 12, 18, 25]) {
     await runDrills(control, new Date(now + hours * 3_600_000));
     counts.push(verifications(control));
   }

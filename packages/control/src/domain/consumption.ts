@@ -97,18 +97,38 @@ export function frameRange(
   return { granularity, from, to };
 }
 
+/** A frame of a range. */
+export interface Frame {
+  readonly start: Date;
+  readonly end: Date;
+}
+
+/** The frames of a range that have begun, the oldest first. */
+export function framesOf({ from, to, granularity }: FrameRange, now: Date): Frame[] {
+  const frames: Frame[] = [];
+  for (let start = from; start < to && start <= now; ) {
+    const end = nextFrame(start, granularity);
+    frames.push({ start, end });
+    start = end;
+  }
+  return frames;
+}
+
 /** What a branch used, frame by frame; frames in which there was nothing are left out. */
-export function usageByFrame(branch: MeteredBranch, range: FrameRange, now: Date): FrameUsage[] {
+export function usageByFrame(
+  branch: MeteredBranch,
+  frames: readonly Frame[],
+  now: Date,
+): FrameUsage[] {
   const metered = new Map(branch.frames.map((frame) => [frame.start.getTime(), frame]));
   const usages: FrameUsage[] = [];
   let sizes = branch.before;
-  for (let start = range.from; start < range.to && start <= now; ) {
-    const end = nextFrame(start, range.granularity);
+  for (const { start, end } of frames) {
     const frame = metered.get(start.getTime());
     sizes = frame?.sizes ?? sizes;
+    if (!frame && !sizes) continue;
     const usage = describe({ frame, sizes, start, end }, branch, now);
     if (frame || usage.hours > 0) usages.push(usage);
-    start = end;
   }
   return usages;
 }

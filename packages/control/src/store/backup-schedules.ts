@@ -37,6 +37,11 @@ export async function putBackupSchedule(
     .execute();
 }
 
+/** Removes the schedule of a branch that is gone. */
+export async function dropBackupSchedule(db: Database, branchId: BranchId): Promise<void> {
+  await db.deleteFrom('backup_schedules').where('branch_id', '=', branchId).execute();
+}
+
 /** A schedule that is due, and what a snapshot of its branch needs. */
 export interface DueSchedule {
   readonly schedule: readonly BackupScheduleItem[];

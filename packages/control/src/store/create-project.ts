@@ -67,6 +67,7 @@ export async function insertProject(
         .values({ branch_id: branch.id, name: plan.databaseName, owner_name: role.name })
         .returning('id'),
     )
+    .with('turn', (qb) => qb.insertInto('drill_turns').values({ project_id: project.id }))
     .with('operation', (qb) => qb.insertInto('operations').values([...operations]))
     .selectFrom(['project', 'database'])
     .select(['project.created_at', 'database.id'])

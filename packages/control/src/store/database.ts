@@ -1,7 +1,7 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { Logger } from '@pgfleet/kit';
 import { Kysely, PostgresDialect } from 'kysely';
-import type { PostgresPool } from 'kysely';
+import type { LogEvent, PostgresPool } from 'kysely';
 import { DatabaseError, Pool, types } from 'pg';
 import type { CustomTypesConfig } from 'pg';
 import type { Schema } from './schema.ts';
@@ -20,6 +20,16 @@ export interface DatabaseOptions {
    */
   readonly isDurable?: boolean;
   readonly limits?: DatabaseLimits;
+  /** Called after each statement, transactions' ends included. */
+  readonly onStatement?: (statement: Statement) => void;
+}
+
+/** A statement as the database server got it. */
+export interface Statement {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+  /** With its way to the server and back. */
+  readonly durationMs: number;
 }
 
 /** How long the database may take. */
@@ -33,17 +43,16 @@ export interface DatabaseLimits {
 
 const defaultLimits: DatabaseLimits = { connectMs: 3_000, statementMs: 15_000, answerMs: 18_000 };
 
+// Every statement reads few rows by an index: the index is in memory or on a fast disk, and compiling
+// a plan takes longer than running it.
+const PLANNING = ['-c random_page_cost=1.1', '-c jit=off'];
+
 /**
  * Opens a pool on the control database. It connects lazily and reconnects by itself; while the
  * database cannot be reached, every query fails with PgfleetError `unavailable`.
  */
-export function openDatabase({
-  url,
-  maxConnections,
-  log,
-  isDurable,
-  limits = defaultLimits,
-}: DatabaseOptions): Database {
+export function openDatabase(options: DatabaseOptions): Database {
+  const { url, maxConnections, log, isDurable, onStatement, limits = defaultLimits } = options;
   const pool = new Pool({
     connectionString: url,
     max: maxConnections,
@@ -53,7 +62,7 @@ export function openDatabase({
     idle_in_transaction_session_timeout: limits.statementMs,
     application_name: 'pgfleet-control',
     types: { getTypeParser },
-    ...(isDurable === false ? { options: '-c synchronous_commit=off' } : {}),
+    options: [...PLANNING, ...(isDurable === false ? ['-c synchronous_commit=off'] : [])].join(' '),
   });
   pool.on('error', (error) => log.warn({ err: error }, 'idle database connection was lost'));
   // A connection that breaks while in use says so twice: its query fails, which is handled there,
@@ -61,7 +70,14 @@ export function openDatabase({
   pool.on('connect', (client) => {
     client.on('error', (error) => log.debug({ err: error }, 'database connection was lost'));
   });
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: translating(pool) }) });
+  return new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: translating(pool) }),
+    ...(onStatement && { log: (event) => onStatement(describe(event)) }),
+  });
+}
+
+function describe({ query, queryDurationMillis: durationMs }: LogEvent): Statement {
+  return { text: query.sql, parameters: query.parameters, durationMs };
 }
 
 // Identities, sequences and counts: all of them stay far below 2^53.

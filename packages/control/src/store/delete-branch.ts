@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { requireDeletable } from '../domain/branch-rules.ts';
 import { contentOperation, newOperations } from '../domain/new-operation.ts';
 import type { NewOperation } from '../domain/new-operation.ts';
+import { dropBackupSchedule } from './backup-schedules.ts';
 import { getBranchFamily } from './branches.ts';
 import type { Database } from './database.ts';
 import { listEndpoints } from './endpoints.ts';
@@ -40,8 +41,9 @@ export async function deleteBranch(
   const { id: branchId, project_id: projectId } = branch;
   const endpoints = await listEndpoints(tx, { projectId, branchId });
   const isRecoverable = !isHard && branch.current_state !== 'init';
-  await cancelBranchOperations(tx, branchId);
+  await cancelBranchOperations(tx, branch);
   await markDeleted(tx, branchId, { by, isRecoverable });
+  if (!isRecoverable) await dropBackupSchedule(tx, branchId);
   const suspends = endpoints.flatMap(({ id }) =>
     newOperations({ projectId, branchId, endpointId: id }, ['suspend_compute']),
   );
@@ -88,8 +90,10 @@ export async function purgeBranch(tx: Database, { id, projectId }: DueBranch): P
     .where('purge_at', '<=', sql<Date>`now()`)
     .returning('id')
     .executeTakeFirst();
-  if (branch) await insertOperations(tx, purgeOperations({ id, project_id: projectId }));
-  return branch !== undefined;
+  if (!branch) return false;
+  await insertOperations(tx, purgeOperations({ id, project_id: projectId }));
+  await dropBackupSchedule(tx, id);
+  return true;
 }
 
 /** A branch whose time is over, and its project. */

@@ -132,6 +132,27 @@ async function removeData(tx: Database, projectId: ProjectId): Promise<void> {
     ),
     ...snapshots.flatMap(snapshotRemoval),
   ]);
+  await clearDueDates(tx, projectId);
+}
+
+// What is due and what is about to begin is looked for all the time: what would never be done must
+// not stay in the way.
+async function clearDueDates(tx: Database, projectId: ProjectId): Promise<void> {
+  await sql`
+    with branch as (
+      update branches set expires_at = null, purge_at = null
+      where project_id = ${projectId} and (expires_at is not null or purge_at is not null)
+    ), schedule as (
+      update backup_schedules set next_at = null
+      where branch_id in (select id from branches where project_id = ${projectId})
+    ), endpoint as (
+      update endpoints set current_state = 'idle', pending_state = null
+      where project_id = ${projectId} and current_state = 'init'
+    ), turn as (
+      delete from drill_turns where project_id = ${projectId}
+    )
+    update snapshots set expires_at = null
+    where project_id = ${projectId} and deleted_at is null and expires_at is not null`.execute(tx);
 }
 
 function stopOf({ id: endpointId, project_id: projectId, branch_id: branchId }: EndpointRow) {

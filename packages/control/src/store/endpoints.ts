@@ -144,19 +144,16 @@ export function clearPendingState(db: Database, id: EndpointId): Promise<unknown
   return db.updateTable('endpoints').set({ pending_state: null }).where('id', '=', id).execute();
 }
 
-/** How many endpoints of the fleet are in each state. */
-export function countEndpointsByState(
+/** How many endpoints of the fleet are in each state, but for the many that are idle. */
+export function countWakingEndpoints(
   db: Database,
 ): Promise<{ readonly state: EndpointState; readonly count: number }[]> {
   return db
     .selectFrom('endpoints')
-    .innerJoin('projects', 'projects.id', 'endpoints.project_id')
-    .select((eb) => ['endpoints.current_state as state', eb.fn.countAll<number>().as('count')])
-    .innerJoin('branches', 'branches.id', 'endpoints.branch_id')
-    .where('projects.deleted_at', 'is', null)
-    .where('branches.deleted_at', 'is', null)
-    .where('endpoints.deleted_at', 'is', null)
-    .groupBy('endpoints.current_state')
+    .select((eb) => ['current_state as state', eb.fn.countAll<number>().as('count')])
+    .where('deleted_at', 'is', null)
+    .where('current_state', '<>', 'idle')
+    .groupBy('current_state')
     .execute();
 }
 

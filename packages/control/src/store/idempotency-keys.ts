@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
 export interface IdempotentCall {
@@ -69,13 +68,5 @@ export async function saveIdempotentAnswer(
     .set({ status: answer.status, sealed_answer: answer.sealedAnswer, etag: answer.etag })
     .where('subject', '=', call.subject)
     .where('key', '=', call.key)
-    .execute();
-}
-
-/** Forgets the answers that are older than a day: no client repeats a call for longer. */
-export async function forgetOldAnswers(db: Database): Promise<void> {
-  await db
-    .deleteFrom('idempotency_keys')
-    .where('created_at', '<', sql<Date>`now() - interval '1 day'`)
     .execute();
 }

@@ -1,9 +1,9 @@
-import type { BranchId, OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
+import type { OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { NewOperation } from '../domain/new-operation.ts';
 import type { Database } from './database.ts';
-import type { OperationRow } from './schema.ts';
+import type { BranchRow, OperationRow } from './schema.ts';
 
 /** Statuses of operations that a worker still has to do something about. */
 export const activeStatuses = [
@@ -34,8 +34,12 @@ export async function cancelOperations(db: Database, projectId: ProjectId): Prom
  * Stops what is under way for a branch, so that its deletion need not wait for it. What is about
  * snapshots goes on, and so does what removes timelines that the branch has left.
  */
-export async function cancelBranchOperations(db: Database, branchId: BranchId): Promise<void> {
+export async function cancelBranchOperations(
+  db: Database,
+  { id: branchId, project_id: projectId }: Pick<BranchRow, 'id' | 'project_id'>,
+): Promise<void> {
   await stop(db)
+    .where('project_id', '=', projectId)
     .where('branch_id', '=', branchId)
     .where('snapshot_id', 'is', null)
     .where('action', '<>', 'delete_timeline')

@@ -14,9 +14,11 @@ export function isOpenTo(principal: Principal, right: ProjectRight): RawBuilder<
 }
 
 /** An expression: whether a project of the query is shared with a user. */
-export function isSharedWith({ email }: Pick<Principal, 'email'>): RawBuilder<boolean> {
-  return sql<boolean>`projects.id in (select project_id from project_permissions
-    where email = ${email} and revoked_at is null)`;
+function isSharedWith({ email }: Pick<Principal, 'email'>): RawBuilder<boolean> {
+  // For one project one row is looked up, however many are shared with the user.
+  return sql<boolean>`exists (select from project_permissions shared
+    where shared.email = ${email} and shared.project_id = projects.id
+      and shared.revoked_at is null)`;
 }
 
 /** An expression: whether a project of the query belongs to one of these organizations. */

@@ -1,11 +1,13 @@
 import type { OrganizationId, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
-import type { UpdateObject } from 'kysely';
-import { organizationsWith, requireNoScope } from '../domain/principal.ts';
+import type { RawBuilder, UpdateObject } from 'kysely';
+import { requireNoScope } from '../domain/principal.ts';
 import type { Principal, ProjectAccess } from '../domain/principal.ts';
 import type { Database } from './database.ts';
-import { belongsTo, isOpenTo, isSharedWith, refusal } from './project-access.ts';
+import { isOpenTo, refusal } from './project-access.ts';
+import { ownPage, sharedPage } from './project-pages.ts';
+import type { ProjectPage } from './project-pages.ts';
 import type { ProjectRow, Schema } from './schema.ts';
 
 /** A project, what it used so far, and whose it is. */
@@ -91,23 +93,13 @@ export async function requireProjectOf(
   return project.id;
 }
 
-export interface ProjectPage {
-  /** Whether deleted projects that can be recovered are listed, instead of the others. */
-  readonly recoverable?: boolean;
-  /** The last id of the page before. */
-  readonly cursor?: string | undefined;
-  readonly search?: string | undefined;
-  readonly limit: number;
-}
-
 /** Lists the projects of organizations by id. */
 export function listProjects(
   db: Database,
   organizationIds: readonly OrganizationId[],
   page: ProjectPage,
 ): Promise<ProjectDetails[]> {
-  const projects = page.recoverable ? recoverable(db) : detailed(db);
-  return paged(projects.where(belongsTo(organizationIds)), page).execute();
+  return detailsOf(db, ownPage(organizationIds, page)).execute();
 }
 
 /** Lists the projects that are shared with somebody who does not see them anyway, by id. */
@@ -117,10 +109,7 @@ export async function listSharedProjects(
   page: ProjectPage,
 ): Promise<ProjectDetails[]> {
   if (principal.subject !== 'user') return [];
-  const own = belongsTo(organizationsWith(principal, 'view'));
-  return paged(detailed(db).where(isSharedWith(principal)), page)
-    .where((eb) => eb.not(own))
-    .execute();
+  return detailsOf(db, sharedPage(principal, page)).execute();
 }
 
 export function updateProject(
@@ -135,20 +124,12 @@ export function updateProject(
     .execute();
 }
 
-function paged(query: ReturnType<typeof detailed>, { cursor, search, limit }: ProjectPage) {
-  return query
-    .$if(cursor !== undefined, (qb) => qb.where('projects.id', '>', cursor as ProjectId))
-    .$if(Boolean(search), (qb) => qb.where(containsText(search ?? '')))
-    .orderBy('projects.id')
-    .limit(limit);
+function detailsOf(db: Database, ids: RawBuilder<ProjectId>) {
+  return withDetails(db).where(sql<boolean>`projects.id in (${ids})`).orderBy('projects.id');
 }
 
 function detailed(db: Database) {
   return withDetails(db).where('projects.deleted_at', 'is', null);
-}
-
-function recoverable(db: Database) {
-  return withDetails(db).where('projects.purge_at', '>', sql<Date>`now()`);
 }
 
 function withDetails(db: Database) {
@@ -179,8 +160,3 @@ function withDetails(db: Database) {
 const storageSize = sql<number | null>`(
   select sum(data_bytes + wal_bytes)::bigint from timelines
   where timelines.project_id = projects.id and timelines.deleted_at is null)`;
-
-function containsText(search: string) {
-  const pattern = `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
-  return sql<boolean>`(projects.name ilike ${pattern} or projects.id ilike ${pattern})`;
-}

@@ -29,13 +29,16 @@ export async function settleQuotasOf(
   return settleEach(db, rows);
 }
 
-/** Looks again at projects whose quota was used up: a new month, for example, has begun. */
+/** Looks again at projects whose quota was used up in a month that is over. */
 export async function settleExceededQuotas(db: Database, limit: number): Promise<boolean> {
-  const { rows } = await sql<{ id: ProjectId }>`
-    select p.id from projects p
-    where p.exceeded_quota is not null and p.deleted_at is null
-      and ${exceeded} is distinct from p.exceeded_quota
-    limit ${limit}`.execute(db);
+  const rows = await db
+    .selectFrom('projects')
+    .select('id')
+    .where('exceeded_until', '<=', sql<Date>`now()`)
+    .where('deleted_at', 'is', null)
+    .orderBy('exceeded_until')
+    .limit(limit)
+    .execute();
   return settleEach(db, rows);
 }
 
@@ -48,8 +51,12 @@ export async function settleQuota(tx: Database, projectId: ProjectId): Promise<O
     select p.exceeded_quota as before, ${exceeded} as after
     from projects p where p.id = ${projectId}`.execute(tx);
   const { before = null, after = null } = rows[0] ?? {};
+  if (after) await lookAgainNextMonth(tx, projectId);
   if (before === after) return [];
-  await updateProject(tx, projectId, { exceeded_quota: after });
+  await updateProject(tx, projectId, {
+    exceeded_quota: after,
+    ...(after ? {} : { exceeded_until: null }),
+  });
   const endpoints = await touchEndpoints(tx, projectId);
   return insertOperations(
     tx,
@@ -70,6 +77,16 @@ async function settleEach(
     });
   }
   return projects.length > 0;
+}
+
+// What was used does not get less before.
+function lookAgainNextMonth(tx: Database, projectId: ProjectId): Promise<unknown> {
+  const nextMonth = sql<Date>`date_trunc('month', now(), 'UTC') + interval '1 month'`;
+  return tx
+    .updateTable('projects')
+    .set({ exceeded_until: nextMonth })
+    .where('id', '=', projectId)
+    .execute();
 }
 
 // Zero is no limit.

@@ -14,49 +14,72 @@ export interface DrillTarget {
 // Longer than any drill lasts: one that takes longer has lost its control.
 const LEASE_HOURS = 2;
 const RETRY_HOURS = 1;
+/** How many projects that are due are looked at in one statement. */
+const BATCH = 200;
+const DAY_MS = 86_400_000;
 
 /**
  * Takes the next project to be drilled, and chooses its branch; undefined while none is due.
  *
- * Every project has a time of the day of its own, so that the drills of a fleet spread over the
- * day. One in which nothing ran since its last drill is left alone. Of its branches the one is
- * chosen whose last drill is the longest ago. Several replicas never take the same project. The
- * drill has to be ended with {@link finishDrill} or {@link postponeDrill}; one that is not is
- * repeated some hours later.
+ * Every project is looked at once a day, at a time of its own, so that the drills of a fleet spread
+ * over the day. One in which nothing ran since its last drill is left alone until its next day. Of
+ * its branches the one is chosen whose last drill is the longest ago. Several replicas never take
+ * the same project. The drill has to be ended with {@link finishDrill} or {@link postponeDrill}; one
+ * that is not is repeated some hours later.
  */
 export async function claimDrill(db: Database, now: Date): Promise<DrillTarget | undefined> {
-  const { rows } = await sql<DrillTarget>`
-    with due as (
-      select p.id as "projectId", b.id as "branchId", b.timeline_id as "timelineId", h.address
-      from endpoints e
-        join branches b on b.id = e.branch_id
-        join timelines t on t.id = b.timeline_id
-        join hosts h on h.id = t.host_id
-        join projects p on p.id = b.project_id
-      where e.last_active > ${now}::timestamptz - interval '2 days'
-        and e.last_active > coalesce(p.drilled_at, '-infinity')
-        and coalesce(p.drilled_at, p.created_at) < ${lastTurn(now)}
-        and coalesce(p.drill_after, '-infinity') <= ${now}
-        and b.current_state = 'ready' and b.deleted_at is null and p.deleted_at is null
-      order by (select max(d.at) from restore_drills d
-        where d.project_id = p.id and d.branch_id = b.id) nulls first
-      limit 1
-      for update of p skip locked
+  for (;;) {
+    const { looked, target } = await lookForDrill(db, now);
+    if (target || looked === 0) return target ?? undefined;
+  }
+}
+
+async function lookForDrill(
+  db: Database,
+  now: Date,
+): Promise<{ readonly looked: number; readonly target: DrillTarget | null }> {
+  const { rows } = await sql<{ looked: number; target: DrillTarget | null }>`
+    with looked as (
+      select project_id, next_at, drilled_at from drill_turns
+      where next_at <= ${now}
+      order by next_at limit ${BATCH}
+      for update skip locked
+    ), targets as (
+      select l.project_id, l.next_at, b.id as branch_id, b.timeline_id, b.address
+      from looked l cross join lateral (
+        select b.id, b.timeline_id, h.address
+        from endpoints e
+          join branches b on b.id = e.branch_id
+          join projects p on p.id = e.project_id
+          join timelines t on t.id = b.timeline_id
+          join hosts h on h.id = t.host_id
+        where e.project_id = l.project_id
+          and e.last_active > ${now}::timestamptz - interval '2 days'
+          and e.last_active > coalesce(l.drilled_at, '-infinity')
+          and b.current_state = 'ready' and b.deleted_at is null and p.deleted_at is null
+        order by (select max(d.at) from restore_drills d
+          where d.project_id = l.project_id and d.branch_id = b.id) nulls first
+        limit 1
+      ) b
+    ), chosen as (
+      select * from targets order by next_at limit 1
+    ), taken as (
+      update drill_turns t
+      set next_at = ${now}::timestamptz + make_interval(hours => ${LEASE_HOURS})
+      from chosen where t.project_id = chosen.project_id
+    ), passed as (
+      update drill_turns t set next_at = l.next_at + make_interval(
+        days => (floor(extract(epoch from ${now} - l.next_at) / 86400) + 1)::integer)
+      from looked l
+      where t.project_id = l.project_id and l.project_id not in (select project_id from targets)
     )
-    update projects set drill_after = ${now}::timestamptz + make_interval(hours => ${LEASE_HOURS})
-    from due where projects.id = due."projectId"
-    returning due.*`.execute(db);
-  return rows[0];
+    select (select count(*) from looked) as looked,
+      (select jsonb_build_object('projectId', project_id, 'branchId', branch_id,
+        'timelineId', timeline_id, 'address', address) from chosen) as target`.execute(db);
+  return rows[0] ?? { looked: 0, target: null };
 }
 
-// The latest moment whose second of the day is the project's.
-function lastTurn(now: Date) {
-  const seconds = Math.floor(now.getTime() / 1000);
-  return sql`to_timestamp(${seconds}
-    - (${seconds} - (hashtext(p.id)::bigint & 2147483647) % 86400) % 86400)`;
-}
-
-/** Keeps what a scheduled drill found; the next one of its project is a day later. */
+/** Keeps what a scheduled drill found; its project is looked at again a day later. */
 export function finishDrill(
   db: Database,
   target: DrillTarget,
@@ -65,9 +88,9 @@ export function finishDrill(
   return db.transaction().execute(async (tx) => {
     await insertDrill(tx, target, report);
     await tx
-      .updateTable('projects')
-      .set({ drilled_at: began, drill_after: null })
-      .where('id', '=', target.projectId)
+      .updateTable('drill_turns')
+      .set({ drilled_at: began, next_at: new Date(began.getTime() + DAY_MS) })
+      .where('project_id', '=', target.projectId)
       .execute();
   });
 }
@@ -75,8 +98,8 @@ export function finishDrill(
 /** Has a drill that could not be done repeated an hour later. */
 export async function postponeDrill(db: Database, target: DrillTarget, now: Date): Promise<void> {
   await sql`
-    update projects set drill_after = ${now}::timestamptz + make_interval(hours => ${RETRY_HOURS})
-    where id = ${target.projectId}`.execute(db);
+    update drill_turns set next_at = ${now}::timestamptz + make_interval(hours => ${RETRY_HOURS})
+    where project_id = ${target.projectId}`.execute(db);
 }
 
 /** Keeps what a drill found. */

@@ -25,7 +25,7 @@ import type {
   UserId,
   VerifyReport,
 } from '@pgfleet/contract';
-import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways, Insertable, Selectable } from 'kysely';
 
 /* The tables of the control database, as `migrations/*.sql` create them. */
 
@@ -102,10 +102,12 @@ interface ProjectsTable extends Timestamps {
   readonly settings: ProjectSettings;
   /** Which quota is used up in this period, as far as control knows. */
   readonly exceeded_quota: ComputeQuota | null;
-  readonly drilled_at: Date | null;
-  readonly drill_after: Date | null;
+  /** When that period is over; null while no quota is used up. */
+  readonly exceeded_until: Date | null;
   readonly deleted_at: Date | null;
   readonly purge_at: Date | null;
+  /** Its name and id in lower case. */
+  readonly search_text: GeneratedAlways<string>;
 }
 
 interface ProjectPermissionsTable {
@@ -217,6 +219,12 @@ interface RestoreDrillsTable {
   readonly at: Generated<Date>;
 }
 
+interface DrillTurnsTable {
+  readonly project_id: ProjectId;
+  readonly next_at: Generated<Date>;
+  readonly drilled_at: Date | null;
+}
+
 interface EndpointsTable extends Timestamps {
   readonly id: EndpointId;
   readonly project_id: ProjectId;
@@ -324,6 +332,7 @@ export interface Schema {
   readonly snapshots: SnapshotsTable;
   readonly backup_schedules: BackupSchedulesTable;
   readonly restore_drills: RestoreDrillsTable;
+  readonly drill_turns: DrillTurnsTable;
   readonly roles: RolesTable;
   readonly databases: DatabasesTable;
   readonly operations: OperationsTable;
@@ -337,7 +346,7 @@ export type MemberRow = Selectable<OrganizationMembersTable>;
 export type InvitationRow = Selectable<OrganizationInvitationsTable>;
 export type UserRow = Selectable<UsersTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
-export type ProjectRow = Selectable<ProjectsTable>;
+export type ProjectRow = Omit<Selectable<ProjectsTable>, 'search_text'>;
 export type PermissionRow = Selectable<ProjectPermissionsTable>;
 export type TransferRequestRow = Selectable<ProjectTransferRequestsTable>;
 export type JwksRow = Selectable<ProjectJwksTable>;

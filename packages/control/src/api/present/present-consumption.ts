@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ConsumptionFrame, ConsumptionPeriod } from '@pgfleet/contract';
 import type { FrameUsage } from '../../domain/consumption.ts';
+import { groupBy } from '../../domain/group-by.ts';
 import { consumptionPeriod, timestamp } from '../../domain/timestamps.ts';
 
 /** How a frame of consumption shows its metrics. */
@@ -12,9 +13,9 @@ export function presentPeriods(
   usages: readonly FrameUsage[],
   { now, metrics }: { readonly now: Date; readonly metrics: PresentMetrics },
 ): ConsumptionPeriod[] {
-  const byFrame = grouped(usages, ({ start }) => start.getTime());
+  const byFrame = groupBy(usages, ({ start }) => start.getTime());
   const frames = [...byFrame.values()].toSorted((a, b) => startOf(a) - startOf(b));
-  const byMonth = grouped(frames, (frame) =>
+  const byMonth = groupBy(frames, (frame) =>
     consumptionPeriod(new Date(startOf(frame))).start.getTime(),
   );
   return [...byMonth].map(([month, framesOfMonth]) => {
@@ -55,13 +56,4 @@ function periodId(owner: string, start: Date): string {
     `${variant}${hex.slice(17, 20)}`,
     hex.slice(20, 32),
   ].join('-');
-}
-
-function grouped<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    groups.set(key, [...(groups.get(key) ?? []), item]);
-  }
-  return groups;
 }

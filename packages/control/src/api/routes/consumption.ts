@@ -11,15 +11,18 @@ import {
   requestedMetrics,
   splitList,
 } from '../../domain/consumption-metrics.ts';
-import { frameRange, usageByFrame } from '../../domain/consumption.ts';
+import { frameRange, framesOf, usageByFrame } from '../../domain/consumption.ts';
 import type { FrameRange } from '../../domain/consumption.ts';
+import { groupBy } from '../../domain/group-by.ts';
 import { invalidQuery } from '../../domain/invalid-request.ts';
 import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
 import {
   listConsumedBranches,
   listConsumedProjects,
+  listNewestProjects,
   loadConsumption,
 } from '../../store/consumption.ts';
+import type { ProjectPage } from '../../store/project-pages.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentPeriods } from '../present/present-consumption.ts';
@@ -54,9 +57,7 @@ function legacyRoute(app: FastifyInstance, context: ApiContext): void {
       const organizationIds = query.org_id
         ? [requireOrganization(principal, query.org_id, 'view')]
         : organizationsWith(principal, 'view');
-      const projectIds = requestedIds('project_ids', query.project_ids);
-      const page = { organizationIds, projectIds, order: 'id', ...pageOf(query) } as const;
-      const projects = await listConsumedProjects(context.db, page);
+      const projects = await listConsumedProjects(context.db, organizationIds, pageOf(query));
       return presentProjects(projects, { range, metrics }, context);
     },
   );
@@ -70,10 +71,8 @@ function projectsRoute(app: FastifyInstance, context: ApiContext): void {
       const { query } = request;
       const metrics = namedMetrics('projects', query.metrics);
       const range = frameRange(query, new Date());
-      const organizationIds = [requireOrganization(principalOf(request), query.org_id, 'view')];
-      const projectIds = requestedIds('project_ids', query.project_ids);
-      const page = { organizationIds, projectIds, order: 'newest', ...pageOf(query) } as const;
-      const projects = await listConsumedProjects(context.db, page);
+      const organizationId = requireOrganization(principalOf(request), query.org_id, 'view');
+      const projects = await listNewestProjects(context.db, organizationId, pageOf(query));
       return presentProjects(projects, { range, metrics }, context);
     },
   );
@@ -99,12 +98,13 @@ function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
       });
       const branchIds = branches.map(({ id }) => id);
       const metered = await loadConsumption(db, { projectIds, branchIds }, range);
+      const frames = framesOf(range, now);
       const byBranch = new Map(metered.map((branch) => [branch.branchId, branch]));
       const last = branches.at(-1);
       return {
         branches: branches.map(({ project_id: projectId, id }) => {
           const branch = byBranch.get(id);
-          const usages = branch ? usageByFrame(branch, range, now) : [];
+          const usages = branch ? usageByFrame(branch, frames, now) : [];
           const periods = presentPeriods(projectId, usages, { now, metrics });
           return { project_id: projectId, branch_id: id, periods };
         }),
@@ -121,11 +121,13 @@ async function presentProjects(
 ): Promise<ProjectConsumptionList> {
   const now = new Date();
   const metered = await loadConsumption(db, { projectIds }, range);
+  const byProject = groupBy(metered, ({ projectId }) => projectId);
+  const frames = framesOf(range, now);
   const cursor = projectIds.at(-1);
   return {
     projects: projectIds.map((projectId) => {
-      const branches = metered.filter((branch) => branch.projectId === projectId);
-      const usages = branches.flatMap((branch) => usageByFrame(branch, range, now));
+      const branches = byProject.get(projectId) ?? [];
+      const usages = branches.flatMap((branch) => usageByFrame(branch, frames, now));
       return {
         project_id: projectId,
         periods: presentPeriods(projectId, usages, { now, metrics }),
@@ -149,8 +151,9 @@ function legacyNames({ include_v1_metrics: hasStorage }: ConsumptionQuery): read
   return hasStorage ? [...legacyDefaults, 'data_storage_bytes_hour'] : legacyDefaults;
 }
 
-function pageOf({ cursor, limit }: { readonly cursor?: string; readonly limit: number }) {
-  return { cursor, limit };
+function pageOf(query: Pick<ConsumptionQuery, 'cursor' | 'limit' | 'project_ids'>): ProjectPage {
+  const { cursor, limit } = query;
+  return { cursor, limit, among: requestedIds('project_ids', query.project_ids) };
 }
 
 function requestedIds(field: string, listed: readonly string[] | undefined): string[] {

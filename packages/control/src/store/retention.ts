@@ -1,0 +1,73 @@
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+/*
+ * What is forgotten because it is old. Every statement removes a bounded number of rows, so that none
+ * runs into its timeout after a pause, and none holds locks for long.
+ */
+
+const BATCH = 10_000;
+
+/** Forgets the answers that are older than a day: no client repeats a call for longer. */
+export function forgetOldAnswers(db: Database): Promise<number> {
+  return countDeleted(
+    db,
+    sql`delete from idempotency_keys where ctid = any(array(
+      select ctid from idempotency_keys where created_at < now() - interval '1 day'
+      order by created_at limit ${BATCH}))`,
+  );
+}
+
+/** Forgets operations that ended more than six months ago, as the contract announces. */
+export function forgetOldOperations(db: Database): Promise<number> {
+  return countDeleted(
+    db,
+    sql`delete from operations where ctid = any(array(
+      select ctid from operations where finished_at < now() - interval '6 months'
+      order by finished_at limit ${BATCH}))`,
+  );
+}
+
+/** Forgets drills that are older than a year. */
+export function forgetOldDrills(db: Database): Promise<number> {
+  return countDeleted(
+    db,
+    sql`delete from restore_drills where ctid = any(array(
+      select ctid from restore_drills where at < now() - interval '1 year'
+      order by at limit ${BATCH}))`,
+  );
+}
+
+/** The first hour after another one in which something was metered that nobody can ask for now. */
+export async function findOldHour(db: Database, after: Date | null): Promise<Date | null> {
+  const { rows } = await sql<{ hour: Date | null }>`
+    select min(hour) as hour from consumption
+    where hour >= coalesce(${after}::timestamptz + interval '1 hour', '-infinity')
+      and hour < ${OLDEST}`.execute(db);
+  return rows[0]?.hour ?? null;
+}
+
+/**
+ * Forgets what was metered in one hour, but for the sizes that branches still have: those that were
+ * not measured again until the oldest hour that can be asked for.
+ */
+export function forgetHour(db: Database, hour: Date): Promise<number> {
+  return countDeleted(
+    db,
+    sql`delete from consumption c where hour = ${hour} and (c.data_bytes is null or exists (
+      select from consumption later
+      where later.project_id = c.project_id and later.branch_id = c.branch_id
+        and later.hour > c.hour and later.hour < ${OLDEST} and later.data_bytes is not null))`,
+  );
+}
+
+// Months reach back a year, from the start of the month in which that was.
+const OLDEST = sql`date_trunc('month', now() - interval '366 days', 'UTC')`;
+
+async function countDeleted(
+  db: Database,
+  statement: ReturnType<typeof sql<unknown>>,
+): Promise<number> {
+  const { numAffectedRows = 0n } = await statement.execute(db);
+  return Number(numAffectedRows);
+}
