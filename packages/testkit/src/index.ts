@@ -9,6 +9,7 @@ export * from './contract/random-value.ts';
 export * from './contract/schema-fields.ts';
 export * from './contract/seeded-random.ts';
 export * from './contract/published-contract.ts';
+export * from './fleet/seed-fleet.ts';
 export * from './free-port.ts';
 export * from './leaks.ts';
 export * from './log-lines.ts';

@@ -24,7 +24,7 @@ import { actions } from '../operations/actions.ts';
 import { OperationWorker } from '../operations/operation-worker.ts';
 import { insertOrganization, insertUser } from '../store/accounts.ts';
 import { insertApiKey } from '../store/api-keys.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Statement } from '../store/database.ts';
 import { saveHost } from '../store/hosts.ts';
 import { Sweeper } from '../sweeper.ts';
 import { FakeHost } from './fake-host.ts';
@@ -48,6 +48,8 @@ export interface TestControlOptions {
   readonly patienceMs?: number;
   /** None when left out. */
   readonly rateLimits?: RateLimits;
+  /** Hears of every statement. */
+  readonly onStatement?: (statement: Statement) => void;
 }
 
 /** A user, an organization of which that is the admin, and a key of the user. */
@@ -78,9 +80,9 @@ export class TestControl implements AsyncDisposable {
 
   static async open(
     postgres: TestPostgres,
-    { hasHost = true, works = true, pollMs = 50, ...more }: TestControlOptions = {},
+    { hasHost = true, works = true, pollMs = 50, onStatement, ...more }: TestControlOptions = {},
   ): Promise<TestControl> {
-    const database = await postgres.createDatabase();
+    const database = await postgres.createDatabase(onStatement && { onStatement });
     const directory = mkdtempSync(join(tmpdir(), 'pgfleet-control-'));
     const keyFile = join(directory, 'admin.key');
     await bootstrap({ db: database.db, keyFile, log: silentLogger() });

@@ -8,7 +8,7 @@ import { silentLogger, waitUntil } from '@pgfleet/kit';
 import { postgresPrograms } from '@pgfleet/testkit';
 import { Client } from 'pg';
 import { openDatabase } from '../store/database.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, DatabaseOptions } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 
 /*
@@ -48,18 +48,19 @@ export class TestPostgres implements AsyncDisposable {
   }
 
   /** Makes a fresh, migrated database and opens it. */
-  async createDatabase(): Promise<TestDatabase> {
+  async createDatabase(watch: WatchOptions = {}): Promise<TestDatabase> {
     const name = `test${++this.#databases}`;
     await this.#execute(`create database ${name} template template`);
-    return { name, url: this.url(name), db: this.open(name) };
+    return { name, url: this.url(name), db: this.open(name, watch) };
   }
 
   url(database: string): string {
     return `postgresql://postgres@/${database}?host=${this.directory}`;
   }
 
-  open(database: string): Database {
-    return openDatabase({ url: this.url(database), maxConnections: 8, log: silentLogger() });
+  open(database: string, watch: WatchOptions = {}): Database {
+    const url = this.url(database);
+    return openDatabase({ url, maxConnections: 8, log: silentLogger(), ...watch });
   }
 
   /** Ends the server as a crash would. */
@@ -109,6 +110,9 @@ export class TestPostgres implements AsyncDisposable {
     }
   }
 }
+
+/** Who hears of every statement. */
+type WatchOptions = Pick<DatabaseOptions, 'onStatement'>;
 
 export interface TestDatabase {
   readonly name: string;
