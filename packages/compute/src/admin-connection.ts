@@ -6,6 +6,10 @@ export interface AdminConnectionOptions {
   readonly socketDirectory: string;
   /** `cloud_admin`'s possible secrets, tried in this order. */
   readonly secrets: readonly string[];
+  /** Who logs in; `cloud_admin` when left out. */
+  readonly role?: string;
+  /** More for the server's command line of the session. */
+  readonly options?: string;
   /** `postgres` when left out. */
   readonly database?: string;
   /** For login and for every statement; 30,000 when left out. */
@@ -70,11 +74,11 @@ export class AdminConnection implements AsyncDisposable {
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const client = new Client({
       host: options.socketDirectory,
-      user: ADMIN_ROLE,
+      user: options.role ?? ADMIN_ROLE,
       password: secret,
       database: options.database ?? 'postgres',
       application_name: 'pgfleet',
-      options: ADMIN_SESSION_SETTINGS,
+      options: `${ADMIN_SESSION_SETTINGS} ${options.options ?? ''}`.trimEnd(),
       query_timeout: timeoutMs,
     });
     const connection = new AdminConnection(client, secret);

@@ -16,6 +16,8 @@ export type ComputeErrorCode =
   | 'recovery_failed'
   /** Postgres says no to a change of a role or a database, and will the next time; the message tells why. */
   | 'change_refused'
+  /** Masking rules cannot be followed; the message tells why, without a value of any row. */
+  | 'masking_refused'
   /** Postgres does not accept a value of its configuration file. */
   | 'settings_refused'
   | 'pg_dump_missing'

@@ -87,6 +87,19 @@ export const errorCatalogue = {
     'DATABASES_LIMIT_EXCEEDED',
   ),
   change_refused: user(422, 'Postgres refuses the change of a role or a database'),
+  branch_not_anonymized: user(404, 'this branch is not an anonymized branch'),
+  branch_anonymized: user(422, 'this is not possible on an anonymized branch'),
+  masking_refused: user(422, 'the data of this branch cannot be masked as its rules say'),
+  anonymization_running: entry(409, '55000', {
+    kind: 'conflict',
+    retryable: false,
+    title: 'this branch is being anonymized',
+  }),
+  branch_unmasked: entry(422, '57P03', {
+    kind: 'conflict',
+    retryable: false,
+    title: 'the data of this branch is not anonymized: nobody may see it before it is',
+  }),
   endpoint_disabled: entry(422, 'XX000', {
     kind: 'conflict',
     retryable: false,

@@ -1,4 +1,5 @@
 export * from './api/accounts.ts';
+export * from './api/anonymization.ts';
 export * from './api/backup-schedules.ts';
 export * from './api/branches.ts';
 export * from './api/consumption.ts';
@@ -24,6 +25,10 @@ export * from './internal/control-api.ts';
 export * from './internal/host-api.ts';
 export * from './internal/rpc.ts';
 export * from './internal/timeline-api.ts';
+export * from './masking/masking-expression.ts';
+export * from './masking/masking-functions.ts';
+export * from './masking/masking-rule.ts';
+export * from './masking/parse-masking.ts';
 export * from './preloadable-libraries.ts';
 export * from './quota-exceeded.ts';
 export * from './states.ts';

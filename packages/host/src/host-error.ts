@@ -22,6 +22,7 @@ const computeCodes = {
   data_directory_damaged: 'history_damaged',
   recovery_failed: 'history_damaged',
   change_refused: 'change_refused',
+  masking_refused: 'masking_refused',
   settings_refused: 'invalid_request',
   pg_dump_missing: 'pg_dump_missing',
   schema_dump_failed: 'internal',
@@ -37,7 +38,8 @@ export function toHostError(error: unknown, otherwise: ErrorCode = 'internal'): 
 // Only Postgres knows why it says no to what a tenant wants.
 function publicMessage(error: unknown): { readonly message?: string } {
   const isRefusal =
-    error instanceof ComputeError && ['change_refused', 'settings_refused'].includes(error.code);
+    error instanceof ComputeError &&
+    ['change_refused', 'masking_refused', 'settings_refused'].includes(error.code);
   return isRefusal ? { message: error.message } : {};
 }
 

@@ -166,6 +166,7 @@ export class ClientSession {
 
   #admit(account: Account): Account {
     if (account.login.disabled) throw refusals.endpointDisabled();
+    if (account.login.unmasked) throw refusals.branchUnmasked();
     return account;
   }
 

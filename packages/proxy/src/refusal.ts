@@ -51,6 +51,7 @@ export const refusals = {
       hint: 'Check the endpoint ID: it may have been deleted.',
     }),
   endpointDisabled: () => new Refusal('Control plane request failed: endpoint is disabled'),
+  branchUnmasked: () => toRefusal(new PgfleetError('branch_unmasked')),
   addressNotAllowed: (address: string) =>
     new Refusal(
       `This IP address ${address} is not allowed to connect to this endpoint. Please add it to ` +

@@ -55,6 +55,8 @@ export const EndpointSpec = Type.Object({
   /** Absent in what an older control sent: no. */
   blockPrivateConnections: Type.Optional(Type.Boolean()),
   disabled: Type.Boolean(),
+  /** Whether the data of the branch is not anonymized yet, so that nobody may see it; absent: no. */
+  unmasked: Type.Optional(Type.Boolean()),
   /** Which quota of the project is used up, so that the compute must not run; none if absent. */
   exceededQuota: Type.Optional(nullable(oneOf(computeQuotas))),
   /** Postgres settings of the user's choice, by name. */
@@ -114,6 +116,8 @@ export const LoginResponse = Type.Object({
   blockPublicConnections: Type.Boolean(),
   blockPrivateConnections: Type.Optional(Type.Boolean()),
   disabled: Type.Boolean(),
+  /** As of the endpoint. */
+  unmasked: Type.Optional(Type.Boolean()),
   /** Where the compute listens; null when it does not run: then `start` it. */
   socketPath: nullable(Type.String()),
 });
@@ -171,6 +175,8 @@ export interface CallContext {
 
 const START_TIMEOUT_MS = 60_000;
 const PROVISION_TIMEOUT_MS = 120_000;
+// All masked tables are written anew, twice.
+const MASKING_TIMEOUT_MS = 12 * 3_600_000;
 // A drill reads every page.
 const VERIFY_TIMEOUT_MS = 3_600_000;
 
@@ -184,14 +190,14 @@ export function createHostClient(transport: RpcTransport) {
      * takes over the retention of its history, and the passwords of `passwordsOf`.
      *
      * @throws PgfleetError `timeline_not_found` for a source that does not exist,
-     * `point_not_available`, `history_damaged`.
+     * `point_not_available`, `history_damaged`, `masking_refused`.
      */
     putTimeline: (spec: TimelineSpec, context: CallContext = {}) =>
       call<TimelineReady>(transport, {
         method: 'PUT',
         path: `/v1/timelines/${spec.timelineId}`,
         body: spec,
-        timeoutMs: PROVISION_TIMEOUT_MS,
+        timeoutMs: spec.source.kind === 'masked' ? MASKING_TIMEOUT_MS : PROVISION_TIMEOUT_MS,
         ...context,
       }),
 

@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { BranchSchema } from '../api/schema.ts';
 import type { BranchId, EndpointId, ProjectId, TimelineId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
+import { MaskingRule } from '../masking/masking-rule.ts';
 
 /*
  * What control and a host say to each other about timelines and their history.
@@ -38,12 +39,19 @@ export type PointInTime = Static<typeof PointInTime>;
 
 /**
  * Where the content of a timeline comes from: the empty cluster of its major version; another
- * timeline on the same host, with its data or with the definitions of its objects only.
+ * timeline on the same host, with its data, with the definitions of its objects only, or with data
+ * of which columns are masked. One that is masked has no past: its history begins with it.
  */
 export const TimelineSource = Type.Union([
   Type.Object({ kind: Type.Literal('template') }),
   Type.Object({ kind: Type.Literal('timeline'), timelineId: id<TimelineId>(), at: PointInTime }),
   Type.Object({ kind: Type.Literal('schema'), timelineId: id<TimelineId>(), at: PointInTime }),
+  Type.Object({
+    kind: Type.Literal('masked'),
+    timelineId: id<TimelineId>(),
+    at: PointInTime,
+    rules: Type.Array(MaskingRule),
+  }),
 ]);
 export type TimelineSource = Static<typeof TimelineSource>;
 

@@ -38,6 +38,8 @@ export interface BranchOnHost {
   readonly timeline: { readonly id: TimelineId; readonly source: TimelineSource };
   /** Null until a host was chosen. */
   readonly host: { readonly id: HostId; readonly address: string } | null;
+  /** Whether it is an anonymized branch whose data nobody may see yet. */
+  readonly isUnmasked: boolean;
   /** Deleted ones too: the host may not know yet. */
   readonly endpoints: readonly EndpointOnHost[];
 }
@@ -57,7 +59,7 @@ export interface EndpointOnHost {
 /** What the host of an endpoint has to know about it. */
 export function endpointSpec(
   endpoint: EndpointOnHost,
-  { branch, project }: BranchOnHost,
+  { branch, project, isUnmasked }: BranchOnHost,
 ): EndpointSpec {
   const { allowed_ips: allowed, block_public_connections: isClosed } = project.settings;
   const { block_vpc_connections: isClosedInside, enable_logical_replication: isLogical } =
@@ -76,6 +78,7 @@ export function endpointSpec(
     blockPublicConnections: isClosed ?? false,
     blockPrivateConnections: isClosedInside ?? false,
     disabled: endpoint.is_disabled,
+    ...(isUnmasked && { unmasked: true }),
     exceededQuota: project.exceeded_quota,
     pgSettings: endpoint.settings.pg_settings ?? {},
     logicalReplication: isLogical ?? false,

@@ -33,7 +33,7 @@ export interface Action {
   readonly first: string;
   readonly steps: Readonly<Record<string, Step<string>>>;
   /** Undoes, before it is given up for good, what the operation began; may be repeated. */
-  readonly giveUp?: (context: StepContext) => Promise<void>;
+  readonly giveUp?: (context: StepContext, reason: string) => Promise<void>;
 }
 
 export function defineAction<StepName extends string>(

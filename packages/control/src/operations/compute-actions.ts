@@ -34,6 +34,11 @@ export const startCompute = defineAction('start', {
     const { loaded, host } = await loadBranchHost(context);
     if (!host || loaded.branch.current_state === 'init') return notReady;
     const id = endpointOf(context);
+    // It starts when the data is masked.
+    if (loaded.isUnmasked) {
+      await setReachedState(context.db, id, 'idle');
+      return done;
+    }
     try {
       await startKnown(id, { loaded, host }, context);
     } catch (error) {

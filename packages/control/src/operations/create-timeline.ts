@@ -1,5 +1,5 @@
-import { PgfleetError } from '@pgfleet/contract';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
+import { failMasking } from '../store/anonymized-branches.ts';
 import { setBranchReady } from '../store/branches.ts';
 import { giveUpRestore, swingBranch } from '../store/restore-branch.ts';
 import { isBeingMade, placeTimeline, setTimelineOrigin } from '../store/timelines.ts';
@@ -7,7 +7,8 @@ import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
 import { loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';
 import { createSnapshot } from './create-snapshot.ts';
-import { putTimeline } from './put-timeline.ts';
+import { maskingSteps } from './mask-timeline.ts';
+import { putBesidePresent } from './put-timeline.ts';
 import { changeContent } from './read-content.ts';
 
 /*
@@ -17,6 +18,7 @@ import { changeContent } from './read-content.ts';
  * For a restore, an operation that names a timeline: the data beside the present timeline; then the
  * branch swings to it, in one transaction; then the host is told, and what still runs on the former
  * timeline is stopped. Until the swing nothing was changed that giving up would not undo.
+ * For an anonymized branch, an operation that names a masked timeline: as mask-timeline.ts says.
  * For a snapshot: the data, and no endpoints.
  */
 
@@ -35,7 +37,8 @@ export const createTimeline = defineAction(
       if (await isSourceMissing(loaded, context)) {
         return { kind: 'waitFor', what: 'its source', delayMs: SOURCE_PATIENCE_MS };
       }
-      const { origin } = await naming(putTimeline(host, withPasswords(loaded), context));
+      if (loaded.timeline.source.kind === 'masked') return { kind: 'next', step: 'close' };
+      const { origin } = await putBesidePresent(host, loaded, context);
       if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
       return { kind: 'next', step: context.operation.timeline_id ? 'swing' : 'announce' };
     },
@@ -63,20 +66,20 @@ export const createTimeline = defineAction(
       await setBranchReady(context.db, loaded.branch.id);
       return done;
     },
+
+    ...maskingSteps,
   },
-  async ({ db, operation }) => {
-    if (operation.timeline_id && !operation.snapshot_id) await giveUpRestore(db, operation);
+  async (context, reason) => {
+    const { db, operation } = context;
+    if (!operation.timeline_id || operation.snapshot_id) return;
+    const { loaded } = await loadBranchHost(context);
+    if (loaded.timeline.source.kind === 'masked') await failMasking(db, operation, reason);
+    else await giveUpRestore(db, operation);
   },
 );
 
 function isCopy({ timeline: { source } }: BranchOnHost): boolean {
   return source.kind !== 'template';
-}
-
-// Clients of a restored branch go on with the passwords they have, by whomever they were changed.
-function withPasswords(loaded: BranchOnHost) {
-  const { timeline_id: present } = loaded.branch;
-  return present === loaded.timeline.id ? loaded : { ...loaded, passwordsOf: present };
 }
 
 // Its own operation may be on its way in the queue of another branch.
@@ -86,17 +89,4 @@ async function isSourceMissing(
 ): Promise<boolean> {
   if (source.kind === 'template') return false;
   return isBeingMade(db, { projectId: project.id, timelineId: source.timelineId });
-}
-
-// Timelines are nothing that a reader of operations knows.
-async function naming<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof PgfleetError) || error.code !== 'timeline_not_found') throw error;
-    throw new PgfleetError('branch_not_created', {
-      message: 'the branch that it was to be made of has no data',
-      cause: error,
-    });
-  }
 }

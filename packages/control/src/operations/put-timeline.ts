@@ -20,6 +20,21 @@ export async function putTimeline(
 }
 
 /**
+ * Makes the timeline of an operation exist: the first one of its branch, or one beside the present
+ * one, whose passwords it gets as they are now, by whomever they were changed: clients go on with them.
+ */
+export async function putBesidePresent(
+  host: HostClient,
+  loaded: BranchOnHost,
+  context: StepContext,
+): Promise<TimelineReady> {
+  const { timeline_id: present } = loaded.branch;
+  const isFirst = present === loaded.timeline.id;
+  const put = isFirst ? loaded : { ...loaded, passwordsOf: present };
+  return naming(putTimeline(host, put, context));
+}
+
+/**
  * Tells the host the present retention and branch of a timeline that it has, or new passwords. One that it does not
  * have is left alone: putting it would make its content anew.
  */
@@ -52,4 +67,17 @@ async function timelineSpec(
     initial: await loadInitialContent(db, loaded),
     historyRetentionSeconds: project.history_retention_seconds,
   };
+}
+
+// Timelines are nothing that a reader of operations knows.
+async function naming<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof PgfleetError) || error.code !== 'timeline_not_found') throw error;
+    throw new PgfleetError('branch_not_created', {
+      message: 'the branch that it was to be made of has no data',
+      cause: error,
+    });
+  }
 }

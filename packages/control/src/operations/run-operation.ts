@@ -118,7 +118,7 @@ async function putOff(
 
 // What cannot be undone now is tried again, and so is the operation.
 async function giveUp(operation: OperationRow, reason: string, run: RunContext): Promise<void> {
-  await run.actions[operation.action].giveUp?.({ operation, ...run });
+  await run.actions[operation.action].giveUp?.({ operation, ...run }, reason);
   run.log.error({ reason }, 'operation failed for good');
   await finishOperation(run.db, operation, { status: 'failed', error: reason });
   if (operation.endpoint_id) await clearPendingState(run.db, operation.endpoint_id);

@@ -17,6 +17,7 @@ import type {
   OperationId,
   OperationStatus,
   OrganizationId,
+  MaskingRule,
   ProjectId,
   ProjectSettings,
   SnapshotId,
@@ -181,6 +182,22 @@ interface BranchesTable extends Timestamps {
   readonly restored_from: SnapshotId | null;
   readonly restored_as: BranchId | null;
   readonly restore_status: 'restored' | 'finalized' | null;
+  readonly is_anonymized: Generated<boolean>;
+}
+
+interface AnonymizationsTable extends Timestamps {
+  readonly branch_id: BranchId;
+  readonly rules: ColumnType<readonly MaskingRule[], string, string>;
+  readonly state: Generated<'initialized' | 'anonymizing' | 'anonymized' | 'error'>;
+  readonly status_message: string | null;
+  /** Whether anybody may see the data. */
+  readonly is_open: Generated<boolean>;
+  readonly masked_at: Date | null;
+  readonly failed_at: Date | null;
+  readonly started_at: Date | null;
+  readonly completed_at: Date | null;
+  readonly started_by: UserId | null;
+  readonly masked_columns: number | null;
 }
 
 interface SnapshotsTable extends Timestamps {
@@ -328,6 +345,7 @@ export interface Schema {
   readonly project_jwks: ProjectJwksTable;
   readonly timelines: TimelinesTable;
   readonly branches: BranchesTable;
+  readonly anonymizations: AnonymizationsTable;
   readonly endpoints: EndpointsTable;
   readonly snapshots: SnapshotsTable;
   readonly backup_schedules: BackupSchedulesTable;
@@ -351,6 +369,7 @@ export type PermissionRow = Selectable<ProjectPermissionsTable>;
 export type TransferRequestRow = Selectable<ProjectTransferRequestsTable>;
 export type JwksRow = Selectable<ProjectJwksTable>;
 export type BranchRow = Selectable<BranchesTable>;
+export type AnonymizationRow = Selectable<AnonymizationsTable>;
 export type EndpointRow = Selectable<EndpointsTable>;
 export type SnapshotRow = Selectable<SnapshotsTable>;
 export type RestoreDrillRow = Selectable<RestoreDrillsTable>;

@@ -27,6 +27,8 @@ export async function loadBranchOnHost(
     select to_jsonb(b) as branch, to_jsonb(p) as project, to_jsonb(t) as timeline,
       (select jsonb_build_object('id', h.id, 'address', h.address)
         from hosts h where h.id = t.host_id) as host,
+      exists (select from anonymizations a
+        where a.branch_id = b.id and not a.is_open) as "isUnmasked",
       coalesce((select jsonb_agg(e order by e.created_at, e.id)
         from endpoints e where e.branch_id = b.id), '[]') as endpoints
     from branches b join projects p on p.id = b.project_id
@@ -187,7 +189,8 @@ export async function loadInitialContent(
   { branch, timeline }: Pick<BranchOnHost, 'branch' | 'timeline'>,
 ): Promise<{ readonly roles: RoleSpec[]; readonly databases: DatabaseSpec[] }> {
   const { source } = timeline;
-  const inherited = source.kind === 'timeline' ? source.timelineId : null;
+  const isCopy = source.kind === 'timeline' || source.kind === 'masked';
+  const inherited = isCopy ? source.timelineId : null;
   const { rows } = await sql<{ roles: RoleSpec[]; databases: DatabaseSpec[] }>`
     select
       coalesce((select jsonb_agg(jsonb_build_object('name', name, 'verifier', verifier)

@@ -39,7 +39,7 @@ export async function currentVerifier(
     }
     const resting = restingVerifiers(endpoint, sources);
     if (resting) return resting.get(role) ?? null;
-    if (endpoint.spec.disabled) return null;
+    if (endpoint.spec.disabled || endpoint.spec.unmasked) return null;
     await endpoint.start();
   }
   throw new PgfleetError('compute_start_timeout');

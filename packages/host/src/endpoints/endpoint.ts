@@ -106,8 +106,8 @@ export class Endpoint {
    * Makes the compute run; callers that come meanwhile share one launch. One that runs is taken to
    * be in use from now on, so that it is not suspended before its caller has got in.
    *
-   * @throws PgfleetError `endpoint_disabled`, `quota_exceeded`, `compute_start_failed`, `compute_start_timeout`,
-   * `timeline_not_found`, `timeline_locked`, `disk_full`, `unavailable` while the host stops.
+   * @throws PgfleetError `endpoint_disabled`, `branch_unmasked`, `quota_exceeded`, `compute_start_failed`,
+   * `compute_start_timeout`, `timeline_not_found`, `timeline_locked`, `disk_full`, `unavailable` while the host stops.
    */
   async start(signal?: AbortSignal): Promise<StartResponse> {
     try {
@@ -251,8 +251,9 @@ export class Endpoint {
   }
 
   #requireAllowed(): void {
-    const { disabled, exceededQuota } = this.#spec;
+    const { disabled, unmasked, exceededQuota } = this.#spec;
     if (disabled) throw new PgfleetError('endpoint_disabled');
+    if (unmasked) throw new PgfleetError('branch_unmasked');
     if (exceededQuota) throw quotaExceeded(exceededQuota);
   }
 
@@ -387,8 +388,9 @@ export class Endpoint {
 
   // One on another timeline than the endpoint's, or half started or half stopped, is of no use.
   #isRunnable(run: ComputeRun): boolean {
-    const { disabled, exceededQuota, timelineId } = this.#spec;
-    return !disabled && !exceededQuota && run.timelineId === timelineId && run.isUsable;
+    const { disabled, unmasked, exceededQuota, timelineId } = this.#spec;
+    const isAllowed = !disabled && !unmasked && !exceededQuota;
+    return isAllowed && run.timelineId === timelineId && run.isUsable;
   }
 }
 

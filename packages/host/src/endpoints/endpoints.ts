@@ -166,6 +166,7 @@ export class Endpoints {
       blockPublicConnections,
       blockPrivateConnections: spec.blockPrivateConnections ?? false,
       disabled,
+      unmasked: spec.unmasked ?? false,
       socketPath,
     };
   }

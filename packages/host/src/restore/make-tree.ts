@@ -3,6 +3,7 @@ import { makeTemplateTree } from '../timelines/template-tree.ts';
 import type { TemplateTreeParts } from '../timelines/template-tree.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { copyTimeline } from './copy-timeline.ts';
+import { makeMaskedTree } from './make-masked-tree.ts';
 import { makeSchemaTree } from './make-schema-tree.ts';
 
 /** Makes the tree of a timeline from whatever its specification names as its source. */
@@ -13,5 +14,6 @@ export function makeTree(
   const { source } = order.spec;
   if (source.kind === 'template') return makeTemplateTree(parts, order);
   if (source.kind === 'timeline') return copyTimeline(parts, source, order);
+  if (source.kind === 'masked') return makeMaskedTree(parts, source, order);
   return makeSchemaTree(parts, source, order);
 }

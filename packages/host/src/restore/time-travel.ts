@@ -38,12 +38,13 @@ export class TimeTravel implements AsyncDisposable {
   /**
    * Makes, or finds, and starts the endpoint of a point.
    *
-   * @throws PgfleetError `endpoint_not_found`, `endpoint_disabled`, `point_not_available`,
-   * `role_not_found`, `too_many_requests`, and what a start throws.
+   * @throws PgfleetError `endpoint_not_found`, `endpoint_disabled`, `branch_unmasked`,
+   * `point_not_available`, `role_not_found`, `too_many_requests`, and what a start throws.
    */
   async show(request: TimeTravelRequest): Promise<TimeTravelResponse> {
     const { spec } = this.#endpoints.get(request.endpointId);
     if (spec.disabled) throw new PgfleetError('endpoint_disabled');
+    if (spec.unmasked) throw new PgfleetError('branch_unmasked');
     const name = nameOf(spec, request);
     const endpointId = `${EPHEMERAL_PREFIX}${name}` as EndpointId;
     return this.#queue.run(endpointId, async () => {

@@ -11,7 +11,9 @@ export async function firstSpec(
   { spec }: Pick<TimelineRecord, 'spec'>,
   adminSecret: string,
 ): Promise<ClusterSpec> {
-  if (spec.source.kind !== 'timeline') return initialClusterSpec(spec.initial, adminSecret);
+  if (!['timeline', 'masked'].includes(spec.source.kind)) {
+    return initialClusterSpec(spec.initial, adminSecret);
+  }
   const rows = await connection.query<{ rolname: string }>(
     'SELECT rolname FROM pg_authid WHERE rolname = ANY ($1)',
     [spec.initial.roles.map(({ name }) => name)],

@@ -89,8 +89,9 @@ export class Timelines {
     }
     for (const [id, record] of this.#records.entries()) {
       const timelineId = id as TimelineId;
-      if (record.state === 'deleting' || record.ephemeral) await this.delete(timelineId, stop);
-      else if (record.state === 'creating') await this.#resume(record.spec);
+      if (record.state === 'deleting' || record.ephemeral || isLongInTheMaking(record)) {
+        await this.delete(timelineId, stop);
+      } else if (record.state === 'creating') await this.#resume(record.spec);
       else if (!trees.has(id)) await this.#reportLoss(record);
     }
   }
@@ -340,6 +341,11 @@ export class Timelines {
     }
     this.#options.log.error({ timeline_id: timelineId }, 'tree of a timeline is missing');
   }
+}
+
+// A host does not serve before its timelines are made: control asks for this one again.
+function isLongInTheMaking({ state, spec }: TimelineRecord): boolean {
+  return state === 'creating' && spec.source.kind === 'masked';
 }
 
 const stopping = () => new PgfleetError('unavailable', { message: 'the host is stopping' });

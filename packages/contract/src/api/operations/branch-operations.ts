@@ -1,4 +1,10 @@
 import {
+  AnonymizedBranchStatus,
+  BranchAnonymizedCreateRequest,
+  MaskingRules,
+  MaskingRulesUpdateRequest,
+} from '../anonymization.ts';
+import {
   BranchCount,
   BranchCountQuery,
   BranchCreateRequest,
@@ -54,6 +60,43 @@ export const branchOperations: ApiOperationGroup = {
       summary: 'Makes a branch of another one, at its head or a point of its past.',
       body: BranchCreateRequest,
       answers: { 201: CreatedBranch },
+    },
+    {
+      id: 'createProjectBranchAnonymized',
+      method: 'POST',
+      path: `${projectPath}/branch_anonymized`,
+      summary: 'Makes a branch whose data is masked before anybody sees it.',
+      body: BranchAnonymizedCreateRequest,
+      answers: { 201: CreatedBranch },
+    },
+    {
+      id: 'getMaskingRules',
+      method: 'GET',
+      path: `${branchPath}/masking_rules`,
+      summary: 'The masking rules of an anonymized branch.',
+      answers: { 200: MaskingRules },
+    },
+    {
+      id: 'updateMaskingRules',
+      method: 'PATCH',
+      path: `${branchPath}/masking_rules`,
+      summary: 'Replaces the masking rules of an anonymized branch.',
+      body: MaskingRulesUpdateRequest,
+      answers: { 200: MaskingRules },
+    },
+    {
+      id: 'getAnonymizedBranchStatus',
+      method: 'GET',
+      path: `${branchPath}/anonymized_status`,
+      summary: 'How far the anonymization of a branch is.',
+      answers: { 200: AnonymizedBranchStatus },
+    },
+    {
+      id: 'startAnonymization',
+      method: 'POST',
+      path: `${branchPath}/anonymize`,
+      summary: 'Masks the data of an anonymized branch as its rules say.',
+      answers: { 200: AnonymizedBranchStatus },
     },
     {
       id: 'countProjectBranches',
