@@ -4,6 +4,7 @@ import { requireSettled } from '../domain/branch-rules.ts';
 import { requireWithinHistory } from '../domain/history-window.ts';
 import type { BranchRow, ProjectRow } from '../store/schema.ts';
 import { getTimelineBirth } from '../store/timelines.ts';
+import { isUnmasked } from '../store/anonymized-branches.ts';
 import { isContentChanging } from '../store/adopt-content.ts';
 import type { ApiContext } from './api-context.ts';
 import { hostOfBranch } from './branch-at-host.ts';
@@ -21,7 +22,8 @@ const HOST_PATIENCE_MS = 10_000;
  * made of it later holds what is committed by now; that of a branch whose data is still being made
  * stays the head.
  *
- * @throws PgfleetError `point_not_available`, `conflicting_operations`; `unavailable` while the host
+ * @throws PgfleetError `point_not_available`, `conflicting_operations`; `branch_unmasked` for a branch
+ * whose data nobody may see; `unavailable` while the host
  * cannot be reached.
  */
 export async function resolveBranchPoint(
@@ -30,6 +32,7 @@ export async function resolveBranchPoint(
   context: Pick<ApiContext, 'db' | 'connectHost'>,
 ): Promise<BranchPoint> {
   requireSettled(branch);
+  if (await isUnmasked(context.db, branch)) throw new PgfleetError('branch_unmasked');
   // Of the present, a copy is to have the roles and databases that the API has answered for.
   if (wanted.kind === 'head' && (await isContentChanging(context.db, branch.id))) {
     throw new PgfleetError('conflicting_operations');

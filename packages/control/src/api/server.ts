@@ -15,6 +15,7 @@ import { auditEntry } from './mutation.ts';
 import { OperationWaits } from './operation-waits.ts';
 import { limitRates } from './rate-limiter.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { anonymizedBranchRoutes } from './routes/anonymized-branches.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { backupScheduleRoutes } from './routes/backup-schedules.ts';
 import { branchContentRoutes } from './routes/branch-content.ts';
@@ -100,6 +101,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   jwksRoutes(api, context);
   branchRoutes(api, context);
   createBranchRoute(api, context);
+  anonymizedBranchRoutes(api, context);
   changeBranchRoutes(api, context);
   deleteBranchRoutes(api, context);
   restoreBranchRoute(api, context);

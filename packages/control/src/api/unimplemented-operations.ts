@@ -23,15 +23,6 @@ const organization = '/organizations/{org_id}';
 
 export const unimplementedGroups: readonly UnimplementedGroup[] = [
   {
-    reason: 'anonymized branches are not built yet',
-    addresses: [
-      `POST ${project}/branch_anonymized`,
-      `GET PATCH ${branch}/masking_rules`,
-      `GET ${branch}/anonymized_status`,
-      `POST ${branch}/anonymize`,
-    ],
-  },
-  {
     reason: 'pgfleet runs in no VPC: networks are those of its machines',
     addresses: [
       `GET ${project}/vpc_endpoints`,

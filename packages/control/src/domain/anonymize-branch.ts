@@ -19,12 +19,7 @@ export interface MaskedBranch {
   readonly rules: readonly MaskingRule[];
 }
 
-export function planMasking({
-  projectId,
-  branchId,
-  timelineId,
-  rules,
-}: MaskedBranch): MaskingPlan {
+export function planMasking({ projectId, branchId, timelineId, rules }: MaskedBranch): MaskingPlan {
   requireRules(rules);
   const id = newTimelineId();
   const [operation] = newOperations({ projectId, branchId, timelineId: id }, ['create_branch']);

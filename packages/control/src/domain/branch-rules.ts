@@ -9,6 +9,8 @@ export interface RuledBranch {
   readonly current_state: BranchState;
   readonly is_default: boolean;
   readonly is_protected: boolean;
+  /** Whether its data is masked, or is to be. */
+  readonly is_anonymized: boolean;
   readonly expires_at: Date | null;
 }
 
@@ -17,6 +19,22 @@ export interface BranchFamily {
   readonly children: number;
   /** Roots of the project. */
   readonly roots: number;
+}
+
+/**
+ * Checks that a branch may get other data than it has.
+ *
+ * @throws PgfleetError `branch_protected`; `branch_anonymized`, since that data would not be masked.
+ */
+export function requireReplaceable({
+  is_protected: isProtected,
+  is_anonymized: isAnonymized,
+}: Pick<RuledBranch, 'is_protected' | 'is_anonymized'>): void {
+  if (isProtected) throw new PgfleetError('branch_protected');
+  if (!isAnonymized) return;
+  throw new PgfleetError('branch_anonymized', {
+    message: 'an anonymized branch cannot be restored: make another one for other data',
+  });
 }
 
 /** @throws PgfleetError `conflicting_operations` while the branch is being restored. */

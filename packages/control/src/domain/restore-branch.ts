@@ -2,7 +2,7 @@ import { newBranchId, newTimelineId, PgfleetError } from '@pgfleet/contract';
 import type { BranchId, BranchRestoreRequest, EndpointId, TimelineId } from '@pgfleet/contract';
 import { restartExpiry } from './branch-expiry.ts';
 import type { BranchExpiry } from './branch-expiry.ts';
-import { requireLasting, requireReady } from './branch-rules.ts';
+import { requireLasting, requireReady, requireReplaceable } from './branch-rules.ts';
 import type { RuledBranch } from './branch-rules.ts';
 import type { BranchSource, DerivedSource } from './new-branch.ts';
 import type { EndpointProject } from './new-endpoint.ts';
@@ -33,7 +33,7 @@ export interface BranchRestore {
 /**
  * Checks that a branch may be restored from another one, or from its own past.
  *
- * @throws PgfleetError `branch_protected`, `branch_has_children`, `branch_not_ready`,
+ * @throws PgfleetError `branch_protected`, `branch_anonymized`, `branch_has_children`, `branch_not_ready`,
  * `conflicting_operations`, `invalid_request`.
  */
 export function requireRestorable(
@@ -43,7 +43,7 @@ export function requireRestorable(
 ): void {
   const isOwn = source.id === branch.id;
   const isKept = Boolean(request.preserve_under_name);
-  if (branch.is_protected) throw new PgfleetError('branch_protected');
+  requireReplaceable(branch);
   requireReady(branch);
   requireReady(source);
   if (isOwn && request.source_lsn === undefined && request.source_timestamp === undefined) {

@@ -1,8 +1,4 @@
-import {
-  beginMasking,
-  endMasking,
-  enterMaskedTimeline,
-} from '../store/anonymized-branches.ts';
+import { beginMasking, endMasking, enterMaskedTimeline } from '../store/anonymized-branches.ts';
 import { done } from './action.ts';
 import type { Outcome, StepContext } from './action.ts';
 import { loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';

@@ -152,11 +152,7 @@ export function endMasking(db: Database, operation: OperationRow): Promise<void>
  * Notes that an attempt failed. A branch that was masked before can be seen again as it was; one that
  * never was stays closed.
  */
-export function failMasking(
-  db: Database,
-  operation: OperationRow,
-  reason: string,
-): Promise<void> {
+export function failMasking(db: Database, operation: OperationRow, reason: string): Promise<void> {
   return db.transaction().execute(async (tx) => {
     const { branch, anonymization, timelineId, subject } = await lockMasking(tx, operation);
     if (anonymization.state !== 'anonymizing') return;
@@ -180,11 +176,7 @@ export function failMasking(
   });
 }
 
-async function noteSuccess(
-  tx: Database,
-  branchId: BranchId,
-  timelineId: string,
-): Promise<void> {
+async function noteSuccess(tx: Database, branchId: BranchId, timelineId: string): Promise<void> {
   const { source } = await tx
     .selectFrom('timelines')
     .select('source')

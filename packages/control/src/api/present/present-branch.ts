@@ -36,15 +36,21 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
     ...optional('restore_status', branch.restore_status),
     ...optional('restored_from', branch.restored_from),
     ...optional('restored_as', branch.restored_as),
-    ...(branch.is_protected ? { restricted_actions: restrictedByProtection } : {}),
+    ...presentRestrictions(branch),
     ...presentRecovery(branch),
   };
 }
 
-const restrictedByProtection = ['restore', 'delete-rw-endpoint'].map((name) => ({
-  name,
-  reason: 'the branch is protected',
-}));
+const RESTRICTED = ['restore', 'delete-rw-endpoint'];
+
+function presentRestrictions({
+  is_protected: isProtected,
+  is_anonymized: isAnonymized,
+}: BranchRow): Pick<Branch, 'restricted_actions'> {
+  if (!isProtected && !isAnonymized) return {};
+  const reason = isAnonymized ? 'the branch is anonymized' : 'the branch is protected';
+  return { restricted_actions: RESTRICTED.map((name) => ({ name, reason })) };
+}
 
 // Whom nobody deleted ran out of time.
 function presentRecovery(branch: BranchRow): Pick<Branch, 'recovery'> {

@@ -1,41 +1,9 @@
 import { BranchCreateRequest } from '@pgfleet/contract';
-import type { CreatedBranch } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
-import { requireLasting } from '../../domain/branch-rules.ts';
-import { planBranch } from '../../domain/new-branch.ts';
-import { pointInTime } from '../../domain/point-in-time.ts';
-import type { Principal } from '../../domain/principal.ts';
-import { getBranch, getDefaultBranch, requireFreeName } from '../../store/branches.ts';
-import {
-  insertBranch,
-  insertBranchContent,
-  insertDerivedTimeline,
-} from '../../store/create-branch.ts';
-import type { Database } from '../../store/database.ts';
-import { insertEndpoint } from '../../store/endpoints.ts';
-import { insertOperations } from '../../store/operations.ts';
-import { getProject, lockProject } from '../../store/projects.ts';
-import { listRoles } from '../../store/roles.ts';
-import type {
-  BranchRow,
-  DatabaseRow,
-  EndpointRow,
-  OperationRow,
-  ProjectRow,
-  RoleRow,
-} from '../../store/schema.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
-import { requireUnmoved, resolveBranchPoint } from '../branch-point.ts';
-import type { BranchPoint } from '../branch-point.ts';
-import { inheritRoles, renewRoles } from '../copy-roles.ts';
+import { findParentPoint, makeBranch } from '../make-branch.ts';
 import { mutatePrepared } from '../mutation.ts';
-import { presentBranch } from '../present/present-branch.ts';
-import { presentConnection } from '../present/present-connection.ts';
-import { presentEndpoint } from '../present/present-endpoint.ts';
-import { presentOperation } from '../present/present-operation.ts';
-import { presentDatabase, presentRole } from '../present/present-role.ts';
-import { revealPassword } from '../role-secrets.ts';
 import { ProjectParams } from './params.ts';
 
 /** `POST /projects/{project_id}/branches`: the host is asked for the point, operations do the rest. */
@@ -44,131 +12,19 @@ export function createBranchRoute(app: FastifyInstance, context: ApiContext): vo
     '/projects/:project_id/branches',
     { schema: { params: ProjectParams, body: BranchCreateRequest } },
     (request, reply) => {
-      const principal = principalOf(request);
       const { project_id: projectId } = request.params;
+      const wish = { projectId, principal: principalOf(request), body: request.body };
       return mutatePrepared(
         context,
         { request, reply },
         {
-          prepare: () => findPoint(context, { projectId, principal, body: request.body }),
-          change: async (tx, point) => {
-            const project = await lockProject(tx, projectId, principal);
-            const parent = await getBranch(tx, project.id, point.branchId);
-            requireUnmoved(parent, point);
-            requireLasting(parent, 'have children');
-            const plan = planBranch(request.body, point, {
-              project,
-              userId: principal.userId,
-              now: new Date(),
-              installation: context.installation,
-            });
-            await requireFreeName(tx, project.id, plan.branch.name);
-            const created = await create(tx, { project, parent, plan }, context);
-            return { status: 201, body: presentCreated(created, context) };
-          },
+          prepare: () => findParentPoint(context, wish),
+          change: async (tx, point) => ({
+            status: 201,
+            body: await makeBranch(tx, { wish, point }, context),
+          }),
         },
       );
     },
-  );
-}
-
-async function findPoint(
-  context: ApiContext,
-  call: {
-    readonly projectId: string;
-    readonly principal: Principal;
-    readonly body: BranchCreateRequest;
-  },
-): Promise<BranchPoint> {
-  const { db } = context;
-  const wanted = call.body.branch ?? {};
-  const at = pointInTime(
-    { lsn: wanted.parent_lsn, timestamp: wanted.parent_timestamp },
-    'branch.parent_',
-  );
-  const project = await getProject(db, call.projectId, { ...call.principal, right: 'edit' });
-  const branch = await (wanted.parent_id
-    ? getBranch(db, project.id, wanted.parent_id)
-    : getDefaultBranch(db, project.id));
-  requireLasting(branch, 'have children');
-  return resolveBranchPoint({ project, branch }, at, context);
-}
-
-interface Created {
-  readonly project: ProjectRow;
-  readonly branch: BranchRow;
-  readonly endpoints: readonly EndpointRow[];
-  readonly operations: readonly OperationRow[];
-  readonly roles: readonly RoleRow[];
-  /** By role, where they are new. */
-  readonly passwords: ReadonlyMap<string, string>;
-  readonly databases: readonly DatabaseRow[];
-}
-
-// What a protected branch guards must not be reached with the passwords of its copies.
-async function create(
-  tx: Database,
-  wish: {
-    readonly project: ProjectRow;
-    readonly parent: BranchRow;
-    readonly plan: ReturnType<typeof planBranch>;
-  },
-  context: ApiContext,
-): Promise<Created> {
-  const { project, parent, plan } = wish;
-  await insertDerivedTimeline(tx, plan.timeline, project.id);
-  const branch = await insertBranch(tx, {
-    ...plan.branch,
-    project_id: project.id,
-    timeline_id: plan.timeline.id,
-    current_state: 'init',
-  });
-  const known = await listRoles(tx, parent.id);
-  const target = { branchId: branch.id, isStored: project.store_passwords };
-  const copied = parent.is_protected
-    ? await renewRoles(known, target, context)
-    : inheritRoles(known, branch.id, context);
-  const content = { roles: copied.map(({ role }) => role), databasesOf: parent.id };
-  const { roles, databases } = await insertBranchContent(tx, branch.id, content);
-  const endpoints: EndpointRow[] = [];
-  for (const endpoint of plan.endpoints) endpoints.push(await insertEndpoint(tx, endpoint, branch));
-  const operations = await insertOperations(tx, plan.operations);
-  const passwords = new Map(
-    copied.flatMap(({ role, password }) => (password ? [[role.name, password] as const] : [])),
-  );
-  return { project, branch, endpoints, operations, roles, passwords, databases };
-}
-
-function presentCreated(created: Created, context: ApiContext): CreatedBranch {
-  const { project, branch, endpoints, operations, roles, passwords, databases } = created;
-  const connections = presentConnections(created, context);
-  return {
-    branch: presentBranch(branch),
-    endpoints: endpoints.map((endpoint) =>
-      presentEndpoint(endpoint, project.region_id, context.installation),
-    ),
-    operations: operations.map(presentOperation),
-    roles: roles.map((role) => presentRole(role, passwords.get(role.name))),
-    databases: databases.map(presentDatabase),
-    ...(connections.length > 0 ? { connection_uris: connections } : {}),
-  };
-}
-
-// With several roles or databases there is a choice that only the client can make.
-function presentConnections(
-  { project, endpoints, roles, passwords, databases }: Created,
-  { installation, secrets }: ApiContext,
-) {
-  const [role, ...otherRoles] = roles;
-  const [database, ...otherDatabases] = databases;
-  if (!role || !database || otherRoles.length > 0 || otherDatabases.length > 0) return [];
-  const isKnown = role.sealed_password !== null || passwords.has(role.name);
-  if (!isKnown) return [];
-  const password = passwords.get(role.name) ?? revealPassword(role, secrets);
-  return endpoints.map(({ id }) =>
-    presentConnection(
-      { id, regionId: project.region_id, role: role.name, password, database: database.name },
-      installation,
-    ),
   );
 }

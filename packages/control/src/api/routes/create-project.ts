@@ -160,6 +160,7 @@ function branchRow({ project, branch, timelineId }: NewProject) {
     restored_from: null,
     restored_as: null,
     restore_status: null,
+    is_anonymized: false,
     created_by: project.owner_id,
   };
 }

@@ -82,6 +82,11 @@ function deleteRoute(app: FastifyInstance, context: ApiContext): void {
             message: 'an endpoint of a protected branch cannot be deleted',
           });
         }
+        if (branch.is_anonymized && found.type === 'read_write') {
+          throw new PgfleetError('branch_anonymized', {
+            message: 'the endpoint for writing of an anonymized branch cannot be deleted',
+          });
+        }
         await setPendingState(tx, found.id, 'idle');
         const endpoint = await markEndpointDeleted(tx, found.id);
         const subject = { projectId: project.id, branchId: branch.id, endpointId: endpoint.id };

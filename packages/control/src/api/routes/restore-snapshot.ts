@@ -6,7 +6,7 @@ import {
 } from '@pgfleet/contract';
 import type { RestoredSnapshot } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { requireReady } from '../../domain/branch-rules.ts';
+import { requireReady, requireReplaceable } from '../../domain/branch-rules.ts';
 import type { Principal } from '../../domain/principal.ts';
 import {
   finalizationOperations,
@@ -89,7 +89,7 @@ function restore(
       project.id,
       body.target_branch_id ?? snapshot.source_branch_id,
     );
-    if (isFinal) requireReplaceable(target);
+    if (isFinal) requireTarget(target);
     const endpoints = await listEndpoints(tx, { projectId: project.id, branchId: target.id });
     const activeEndpointIds = endpoints.filter(isActive).map(({ id }) => id);
     const source = { snapshot, target: { ...target, activeEndpointIds }, project };
@@ -119,8 +119,8 @@ async function requireMade(tx: Database, snapshot: SnapshotRow): Promise<void> {
   throw new PgfleetError('snapshot_not_created');
 }
 
-function requireReplaceable(target: BranchRow): void {
-  if (target.is_protected) throw new PgfleetError('branch_protected');
+function requireTarget(target: BranchRow): void {
+  requireReplaceable(target);
   requireReady(target);
 }
 
@@ -185,7 +185,7 @@ async function finalize(tx: Database, wish: Finalization): Promise<OperationRow[
   }
   requireReady(branch);
   const target = await getBranch(tx, projectId, branch.restored_as);
-  requireReplaceable(target);
+  requireTarget(target);
   if (wish.name !== undefined) await requireFreeName(tx, projectId, wish.name);
   const endpoints = await listEndpoints(tx, { projectId, branchId: target.id });
   await putInPlace(tx, branch, wish.name);
