@@ -179,6 +179,79 @@ test('the API client restores a branch and deletes one', async () => {
   expect(gone.status).toBe(204);
 });
 
+test('the API client has a branch anonymized: masked data for who connects, the parent as it was', async () => {
+  const { data: created } = await api.createProject({ project: {} });
+  const { id } = created.project;
+  const uri = created.connection_uris[0]!.connection_uri;
+  await rows(
+    uri,
+    'create table users (id int primary key, email text not null unique, phone text)',
+  );
+  await rows(
+    uri,
+    `insert into users select i, 'user' || i || '@clear.example', '0301234567'
+      from generate_series(1, 50) i`,
+  );
+  const rule = { database_name: 'neondb', schema_name: 'public', table_name: 'users' };
+  const email = { ...rule, column_name: 'email' };
+  const { data: made } = await api.createProjectBranchAnonymized(id, {
+    masking_rules: [{ ...email, masking_value: 'the same for all' }],
+    start_anonymization: true,
+  });
+  const branchId = made.branch.id;
+  const masked = made.connection_uris![0]!.connection_uri;
+  const status = async () => (await api.getAnonymizedBranchStatus(id, branchId)).data;
+  await settleAll(id);
+  expect(await status()).toMatchObject({
+    state: 'error',
+    status_message: expect.stringContaining('constraint "users_email_key"') as string,
+  });
+  await expect(rows(masked, 'select 1')).rejects.toMatchObject({ code: '57P03' });
+
+  const rules = [
+    { ...email, masking_function: "pg_catalog.concat(anon.dummy_uuidv4(), '@example.com')" },
+    { ...rule, column_name: 'phone', masking_function: "anon.partial(phone, 2, '***', 2)" },
+  ];
+  const { data: updated } = await api.updateMaskingRules(id, branchId, { masking_rules: rules });
+  expect(updated.masking_rules).toEqual(rules);
+  expect((await api.getMaskingRules(id, branchId)).data.masking_rules).toEqual(rules);
+  const { data: started } = await api.startAnonymization(id, branchId);
+  expect(started.state).toBe('anonymizing');
+  await expect(rows(masked, 'select 1')).rejects.toMatchObject({ code: '57P03' });
+  await settleAll(id);
+  expect(await status()).toMatchObject({
+    state: 'anonymized',
+    last_run: { masked_columns: 2 },
+  });
+  expect(
+    await rows(
+      masked,
+      `select count(*)::int as n, min(phone) as phone,
+        bool_and(email ~ '^[0-9a-f-]{36}@example.com$') as is_masked from users`,
+    ),
+  ).toEqual([{ n: 50, phone: '03***67', is_masked: true }]);
+  expect(await rows(uri, 'select email, phone from users where id = 7')).toEqual([
+    { email: 'user7@clear.example', phone: '0301234567' },
+  ]);
+  const past = new URL(masked);
+  const before = new Date(Date.parse(made.branch.created_at) + 1_000).toISOString();
+  const option = past.searchParams.get('options') ?? '';
+  past.searchParams.set('options', `${option} neon_timestamp:${before}`.trim());
+  await expect(rows(past.href, 'select email from users')).rejects.toThrow(/point in time/);
+});
+
+/** Waits until no operation of a project is under way, however they end. */
+async function settleAll(projectId: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const { data } = await api.listProjectOperations({ projectId });
+      const states = data.operations.map(({ status }) => status as string);
+      expect(states.filter((state) => ['running', 'scheduling'].includes(state))).toEqual([]);
+    },
+    { timeout: 60_000, interval: 100 },
+  );
+}
+
 test('both clients read what several projects have used', async () => {
   const ids = ['one', 'two'].map((name) => sdk.projects.create({ name }));
   const [one, two] = await Promise.all(ids);

@@ -2,14 +2,8 @@ import type { MaskingExpression } from './masking-rule.ts';
 
 /** The names of the columns that an expression reads. */
 export function columnsRead(expression: MaskingExpression): readonly string[] {
-  switch (expression.kind) {
-    case 'column':
-      return [expression.name];
-    case 'call':
-      return expression.args.flatMap(({ value }) => columnsRead(value));
-    case 'cast':
-      return columnsRead(expression.operand);
-    case 'literal':
-      return [];
-  }
+  const { kind } = expression;
+  if (kind === 'column') return [expression.name];
+  if (kind === 'cast') return columnsRead(expression.operand);
+  return kind === 'call' ? expression.args.flatMap(({ value }) => columnsRead(value)) : [];
 }

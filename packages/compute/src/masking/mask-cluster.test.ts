@@ -284,8 +284,10 @@ describe.each(majors)('masking in Postgres %i', (major) => {
     ];
     for (const [table, columns, problem] of refusals) {
       const refusal: unknown = await mask(table, columns).catch((error: unknown) => error);
-      expect(refusal, problem).toMatchObject({ code: 'masking_refused' });
-      expect((refusal as Error).message).toContain(problem);
+      expect(refusal).toMatchObject({
+        code: 'masking_refused',
+        message: expect.stringContaining(problem) as string,
+      });
       expect((refusal as Error).message).not.toContain('clear');
     }
     const elsewhere = { database: 'postgres', schema: 'public', table: 't', column: 'a' };

@@ -53,7 +53,7 @@ export async function maskDatabase(
     `DROP SCHEMA ${name(schema)} CASCADE`,
   ]);
   for (const statement of wakeTriggers) await admin.query(statement);
-  await rewrite(admin, relations);
+  await rewrite(site, relations);
 }
 
 function byTable(rules: readonly MaskingRule[]): readonly [MaskingRule, ...MaskingRule[]][] {
@@ -162,7 +162,10 @@ async function refreshViews(masker: AdminConnection, database: string): Promise<
 }
 
 // Statistics hold values of the columns, also where none are taken any more.
-async function rewrite(admin: AdminConnection, relations: readonly Relation[]): Promise<void> {
+async function rewrite(
+  { admin, database }: MaskingSite,
+  relations: readonly Relation[],
+): Promise<void> {
   const oids = relations.map(({ oid }) => oid);
   await admin.query(
     `DELETE FROM pg_statistic WHERE starelid = ANY ($1::oid[])
@@ -175,8 +178,10 @@ async function rewrite(admin: AdminConnection, relations: readonly Relation[]): 
     [oids],
   );
   for (const { sql, kind } of relations) {
-    if (kind === 'r') await admin.query(`VACUUM (FULL, ANALYZE) ${sql}`);
-    else await admin.query(`ANALYZE ${sql}`);
+    const command = kind === 'r' ? 'VACUUM (FULL, ANALYZE)' : 'ANALYZE';
+    await namingRefusals(`${database}.${sql} cannot be written anew`, () =>
+      admin.query(`${command} ${sql}`),
+    );
   }
   for (const catalogue of ['pg_statistic', 'pg_statistic_ext_data']) {
     await admin.query(`VACUUM FULL pg_catalog.${catalogue}`);

@@ -27,20 +27,20 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** @returns the error that says no to the rules; its message has names, and no value of any row. */
-export function maskingRefused(problem: string, cause?: unknown): ComputeError {
-  return new ComputeError('masking_refused', problem, { cause });
+export function maskingRefused(problem: string): ComputeError {
+  return new ComputeError('masking_refused', problem);
 }
 
 /**
  * Runs work on a table or view and names what Postgres refuses. Postgres' own words may quote values,
- * which are what masking is there to hide: they stay in `cause`.
+ * which are what masking is there to hide: not even a log gets them.
  */
 export async function namingRefusals<T>(subject: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof DatabaseError) || PASSING_STATE.test(error.code ?? '')) throw error;
-    throw maskingRefused(`${subject}: ${describe(error)}`, error);
+    throw maskingRefused(`${subject}: ${describe(error)}`);
   }
 }
 

@@ -14,35 +14,25 @@ export interface ExpressionScope {
 
 /** Writes an expression as SQL. */
 export function renderExpression(expression: MaskingExpression, scope: ExpressionScope): string {
-  switch (expression.kind) {
-    case 'column':
-      return `${scope.row}.${name(expression.name)}`;
-    case 'cast':
-      return `(${renderExpression(expression.operand, scope)})::pg_catalog.${word(expression.type)}`;
-    case 'literal':
-      return renderLiteral(expression);
-    case 'call': {
-      const schema = expression.schema === 'anon' ? name(scope.functions) : 'pg_catalog';
-      const args = expression.args.map(({ parameter, value }) => {
-        const rendered = renderExpression(value, scope);
-        return parameter === undefined ? rendered : `${word(parameter)} => ${rendered}`;
-      });
-      return `${schema}.${name(expression.name)}(${args.join(', ')})`;
-    }
+  const { kind } = expression;
+  if (kind === 'literal') return renderLiteral(expression);
+  if (kind === 'column') return `${scope.row}.${name(expression.name)}`;
+  if (kind === 'cast') {
+    return `(${renderExpression(expression.operand, scope)})::pg_catalog.${word(expression.type)}`;
   }
+  const schema = expression.schema === 'anon' ? name(scope.functions) : 'pg_catalog';
+  const args = expression.args.map(({ parameter, value }) => {
+    const rendered = renderExpression(value, scope);
+    return parameter === undefined ? rendered : `${word(parameter)} => ${rendered}`;
+  });
+  return `${schema}.${name(expression.name)}(${args.join(', ')})`;
 }
 
 function renderLiteral(expression: MaskingExpression & { readonly kind: 'literal' }): string {
-  switch (expression.type) {
-    case 'null':
-      return 'NULL';
-    case 'boolean':
-      return String(expression.value);
-    case 'text':
-      return literal(expression.value);
-    case 'number':
-      return `(${matching(expression.value, NUMBER)})`;
-  }
+  if (expression.type === 'null') return 'NULL';
+  if (expression.type === 'boolean') return String(expression.value);
+  if (expression.type === 'text') return literal(expression.value);
+  return `(${matching(expression.value, NUMBER)})`;
 }
 
 const word = (text: string) => matching(text, WORD);

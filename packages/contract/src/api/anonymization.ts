@@ -14,7 +14,7 @@ const rules = Type.Array(MaskingRule, { maxItems: MAX_RULES });
 
 /** Body of `POST /projects/{project_id}/branch_anonymized`; all of it may be left out. */
 export const BranchAnonymizedCreateRequest = Type.Object({
-  branch_create: Type.Optional(BranchCreateRequest),
+  branch_create: Type.Optional(Type.Omit(BranchCreateRequest, ['annotation_value'])),
   masking_rules: Type.Optional(rules),
   start_anonymization: Type.Optional(Type.Boolean()),
   /** Without effect, as for other branches. */

@@ -165,7 +165,7 @@ test('before it is masked nothing can be made of it, and nobody gets in', async 
     const answer = await control.call(method, address, {
       ...(method === 'POST' && { payload: { source_branch_id: main.id } }),
     });
-    expect(answer, address).toMatchObject({
+    expect(answer).toMatchObject({
       status: 422,
       body: { message: expect.stringContaining('anonymized branch') as string },
     });

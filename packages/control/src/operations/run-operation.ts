@@ -42,7 +42,8 @@ export async function runOperation(operation: OperationRow, run: RunContext): Pr
 async function advance(operation: OperationRow, run: RunContext): Promise<void> {
   if (operation.status === 'cancelling') return cancel(operation, run);
   if (operation.deadline_at.getTime() < Date.now()) {
-    return giveUp(operation, `not done in time: ${operation.error ?? 'no attempt failed'}`, run);
+    const reason = `not done in time: ${operation.error ?? 'no attempt failed'}`;
+    return giveUp(operation, { reason }, run);
   }
   let step = operation.step ?? run.actions[operation.action].first;
   for (;;) {
@@ -80,7 +81,7 @@ async function settle(
     case 'done':
       return finishOperation(run.db, operation, { status: 'finished', error: null });
     case 'abort':
-      return giveUp(operation, outcome.reason, run);
+      return giveUp(operation, outcome, run);
     case 'waitFor':
       run.log.debug({ what: outcome.what }, 'operation waits');
       return putOff(
@@ -99,7 +100,7 @@ async function settleFailure(
   const failures = operation.failures_count;
   if (run.isStopping()) return putOff(operation, { delayMs: 0, error: null, failures }, run);
   if (run.signal.aborted) return cancel(operation, run);
-  if (isPermanent(error)) return giveUp(operation, publicText(error), run);
+  if (isPermanent(error)) return giveUp(operation, { reason: publicText(error), error }, run);
   const level = failures < QUIET_FAILURES ? 'info' : 'warn';
   run.log[level]({ err: error, failures: failures + 1 }, 'operation failed, it will be retried');
   const delayMs = backoffMs(failures + 1, RETRY);
@@ -117,9 +118,15 @@ async function putOff(
 }
 
 // What cannot be undone now is tried again, and so is the operation.
-async function giveUp(operation: OperationRow, reason: string, run: RunContext): Promise<void> {
+async function giveUp(
+  operation: OperationRow,
+  { reason, error }: { readonly reason: string; readonly error?: unknown },
+  run: RunContext,
+): Promise<void> {
   await run.actions[operation.action].giveUp?.({ operation, ...run }, reason);
-  run.log.error({ reason }, 'operation failed for good');
+  // Rules that nothing can be masked by are their author's to mend, and nobody else's to look at.
+  const isTheirs = error instanceof PgfleetError && error.code === 'masking_refused';
+  run.log[isTheirs ? 'info' : 'error']({ reason }, 'operation failed for good');
   await finishOperation(run.db, operation, { status: 'failed', error: reason });
   if (operation.endpoint_id) await clearPendingState(run.db, operation.endpoint_id);
 }

@@ -58,6 +58,12 @@ export const fuzzedStates: Readonly<Record<string, BringAbout>> = {
 
   getProjectBranchSchemaComparison: async (tenant) => child(tenant),
 
+  createProjectBranchAnonymized: async () => maskingCall,
+  getMaskingRules: anonymizedBranch,
+  updateMaskingRules: anonymizedBranch,
+  getAnonymizedBranchStatus: anonymizedBranch,
+  startAnonymization: anonymizedBranch,
+
   createProjectEndpoint: async (tenant) => {
     const { branch } = await tenant.change<{ branch: Identified }>(
       'POST',
@@ -95,6 +101,26 @@ function main(tenant: FuzzedTenant): string {
 
 function child(tenant: FuzzedTenant) {
   return { branch_id: [tenant.the('child_branch_id')] };
+}
+
+const maskingCall = { masking_function: ['anon.fake_email()'] };
+
+async function anonymizedBranch(tenant: FuzzedTenant): Promise<KnownValues> {
+  const [masking_function] = maskingCall.masking_function;
+  const rule = {
+    database_name: 'neondb',
+    schema_name: 'public',
+    table_name: 'users',
+    column_name: 'email',
+    masking_function,
+  };
+  const { branch } = await tenant.change<{ branch: Identified }>(
+    'POST',
+    `${projectPath(tenant)}/branch_anonymized`,
+    { masking_rules: [rule] },
+  );
+  await tenant.settle(tenant.the('project_id'));
+  return { ...maskingCall, branch_id: [branch.id] };
 }
 
 async function transfer(tenant: FuzzedTenant): Promise<KnownValues> {

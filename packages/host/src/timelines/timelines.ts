@@ -263,7 +263,12 @@ export class Timelines {
       return made.origin;
     } catch (error) {
       // Whoever asked is told the kind of failure; what Postgres said is for the log.
-      this.#options.log.warn({ err: error, timeline_id: timelineId }, 'timeline could not be made');
+      const isTheirs = error instanceof PgfleetError && error.code === 'masking_refused';
+      const level = isTheirs ? 'info' : 'warn';
+      this.#options.log[level](
+        { err: error, timeline_id: timelineId },
+        'timeline could not be made',
+      );
       if (!this.#isClosed) await this.#takeBack(timelineId);
       throw error;
     }

@@ -50,6 +50,6 @@ function presentRun(run: AnonymizationDetails): Pick<AnonymizedBranchStatus, 'la
   };
 }
 
-function optional<Name extends string>(name: Name, value: unknown) {
+function optional(name: string, value: unknown) {
   return value === null || value === undefined ? {} : { [name]: value };
 }
