@@ -49,7 +49,12 @@ export {
 } from './instance.ts';
 export { detectLimits, LimitGroup, type Limits, type LimitSupport } from './limits.ts';
 export { boundLogFile } from './log-file.ts';
-export { type MaskingAccess, maskCluster, type MaskingLogin } from './masking/mask-cluster.ts';
+export {
+  checkMasking,
+  type MaskingAccess,
+  maskCluster,
+  type MaskingLogin,
+} from './masking/mask-cluster.ts';
 export type { MaskingExpression, MaskingRule } from './masking/masking-rule.ts';
 export { type Head, markHead } from './mark-head.ts';
 export { currentOwner, type Owner } from './owner.ts';

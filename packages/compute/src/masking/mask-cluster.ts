@@ -5,6 +5,7 @@ import { adminVerifier, createAdminSecret } from '../admin-secret.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import { readContent } from '../read-content.ts';
 import { maskDatabase } from './mask-database.ts';
+import { byTable, findMaskedTable } from './masked-table.ts';
 import { SALT_SETTING } from './masking-functions.ts';
 import { maskingRefused } from './masking-refusal.ts';
 import type { MaskingRule } from './masking-rule.ts';
@@ -52,6 +53,25 @@ export async function maskCluster(
   await connection.script([`DROP OWNED BY ${name(mark)}`, `DROP ROLE ${name(mark)}`]);
   await connection.query('CHECKPOINT');
   await connection.query('SELECT pg_switch_wal()');
+}
+
+/**
+ * Checks, in a cluster that may be in use, what can be known of rules without following them: that
+ * there are such columns, and that they are of a kind that can be masked.
+ *
+ * @throws ComputeError `masking_refused`; the connection's error otherwise.
+ */
+export async function checkMasking(
+  { connection, open }: ClusterAccess,
+  rules: readonly MaskingRule[],
+): Promise<void> {
+  const databases = [...new Set(rules.map(({ database }) => database))];
+  await requireDatabases(connection, databases);
+  for (const database of databases) {
+    await using inside = await open(database);
+    const own = rules.filter((rule) => rule.database === database);
+    for (const group of byTable(own)) await findMaskedTable(inside, group);
+  }
 }
 
 async function requireDatabases(

@@ -8,7 +8,7 @@
  */
 import { escapeIdentifier as name } from 'pg';
 import type { AdminConnection } from '../admin-connection.ts';
-import { findMaskedTable } from './masked-table.ts';
+import { byTable, findMaskedTable } from './masked-table.ts';
 import type { MaskedTable } from './masked-table.ts';
 import { maskTable } from './mask-table.ts';
 import { createMaskingFunctions } from './masking-functions.ts';
@@ -54,17 +54,6 @@ export async function maskDatabase(
   ]);
   for (const statement of wakeTriggers) await admin.query(statement);
   await rewrite(site, relations);
-}
-
-function byTable(rules: readonly MaskingRule[]): readonly [MaskingRule, ...MaskingRule[]][] {
-  const groups = new Map<string, [MaskingRule, ...MaskingRule[]]>();
-  for (const rule of rules) {
-    const key = JSON.stringify([rule.schema, rule.table]);
-    const group = groups.get(key);
-    if (group) group.push(rule);
-    else groups.set(key, [rule]);
-  }
-  return [...groups.values()];
 }
 
 interface Relation {

@@ -76,6 +76,18 @@ const FOLLOWERS = `SELECT conname AS constraint,
   FROM pg_constraint f JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = relnamespace
   WHERE contype = 'f' AND confrelid = $1::oid ORDER BY conname`;
 
+/** Rules for one database, those for each table together. */
+export function byTable(rules: readonly MaskingRule[]): readonly [MaskingRule, ...MaskingRule[]][] {
+  const groups = new Map<string, [MaskingRule, ...MaskingRule[]]>();
+  for (const rule of rules) {
+    const key = JSON.stringify([rule.schema, rule.table]);
+    const group = groups.get(key);
+    if (group) group.push(rule);
+    else groups.set(key, [rule]);
+  }
+  return [...groups.values()];
+}
+
 /**
  * Looks a table up that rules are for, and checks that they can be followed.
  *

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
+import { MaskingRule } from '../masking/masking-rule.ts';
 import { DatabaseSpec } from './timeline-api.ts';
 
 /*
@@ -54,3 +55,7 @@ export const ContentRequest = Type.Object({
   changes: Type.Array(ContentChange, { maxItems: 100 }),
 });
 export type ContentRequest = Static<typeof ContentRequest>;
+
+/** Rules that are to be checked, and not followed. */
+export const MaskingCheck = Type.Object({ rules: Type.Array(MaskingRule) });
+export type MaskingCheck = Static<typeof MaskingCheck>;

@@ -11,7 +11,7 @@ import type {
 } from '../ids.ts';
 import { idPattern } from '../ids.ts';
 import { computeQuotas, computeStates } from '../states.ts';
-import type { ContentRequest, TimelineContent } from './content-api.ts';
+import type { ContentRequest, MaskingCheck, TimelineContent } from './content-api.ts';
 import { call } from './rpc.ts';
 import type { RpcTransport } from './rpc.ts';
 import type {
@@ -253,6 +253,20 @@ export function createHostClient(transport: RpcTransport) {
         path: `/v1/timelines/${timelineId}/content`,
         body: request,
         timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /**
+     * Checks that a timeline has the columns of masking rules, and that they can be masked.
+     *
+     * @throws PgfleetError `timeline_not_found`, `masking_refused`; `unavailable`, `timeline_locked`
+     * when its compute was stopped or is in between.
+     */
+    checkMasking: (timelineId: TimelineId, request: MaskingCheck, context: CallContext = {}) =>
+      call<void>(transport, {
+        method: 'POST',
+        path: `/v1/timelines/${timelineId}/masking`,
+        body: request,
         ...context,
       }),
 

@@ -188,6 +188,22 @@ test('an ordinary branch has neither rules nor a status', async () => {
   }
 });
 
+test('new rules are compared with the data that the branch has', async () => {
+  const { create, of, settled } = await projectOf();
+  const { body } = await create({ masking_rules: [email] });
+  const { at, replace } = of(body);
+  await settled();
+  const message = 'the table neondb.public.users has no column note';
+  control.host.intercept = (call) => {
+    if (call.startsWith('checkMasking')) throw new PgfleetError('masking_refused', { message });
+  };
+  expect(await replace(note)).toMatchObject({ status: 422, body: { message } });
+  const rules = await control.call<MaskingRules>('GET', `${at}/masking_rules`);
+  expect(rules.body.masking_rules).toEqual([email]);
+  control.host.intercept = () => undefined;
+  expect(await replace(note)).toMatchObject({ status: 200 });
+});
+
 test.each([
   ['an unknown function', [rule('a', { masking_function: 'anon.nope()' })], 'there are anon.fake_'],
   ['other SQL', [rule('a', { masking_function: "'x'); DROP TABLE t; --" })], 'must be a call'],

@@ -121,6 +121,10 @@ export class FakeHost {
         this.contents.set(id, content);
         return content;
       },
+      checkMasking: async (id, { rules }) => {
+        await this.#note(`checkMasking ${id} ${rules.length}`);
+        this.#requireTimeline(id);
+      },
       timeline: async (id) => {
         await this.#note(`timeline ${id}`);
         this.#requireTimeline(id);

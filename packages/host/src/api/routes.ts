@@ -3,6 +3,7 @@ import {
   ContentRequest,
   EndpointSpec,
   LoginRequest,
+  MaskingCheck,
   PgfleetError,
   ResolveRequest,
   SchemaRequest,
@@ -86,6 +87,15 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
     '/v1/timelines/:timelineId/content',
     { schema: { ...ofTimeline, body: ContentRequest } },
     async ({ params, body }) => contents.change(params.timelineId, body.changes),
+  );
+
+  app.post<OfTimeline & { Body: MaskingCheck }>(
+    '/v1/timelines/:timelineId/masking',
+    { schema: { ...ofTimeline, body: MaskingCheck } },
+    async ({ params, body }, reply) => {
+      await contents.checkMasking(params.timelineId, body.rules);
+      return reply.code(204).send();
+    },
   );
 }
 

@@ -1,8 +1,9 @@
-import { AdminConnection, changeContent, readContent } from '@pgfleet/compute';
+import { AdminConnection, changeContent, checkMasking, readContent } from '@pgfleet/compute';
 import type { ClusterAccess, ClusterContent } from '@pgfleet/compute';
-import type { ContentChange, TimelineContent, TimelineId } from '@pgfleet/contract';
+import type { ContentChange, MaskingRule, TimelineContent, TimelineId } from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import { toHostError } from '../host-error.ts';
+import { understoodRule } from '../restore/understood-rule.ts';
 import { captureBeginning } from '../restore/capture-point.ts';
 import type { CopyParts } from '../restore/copy-parts.ts';
 import { runAtRest } from '../restore/run-at-rest.ts';
@@ -36,6 +37,23 @@ export class TimelineContents {
     return this.#queue.run(timelineId, async () => {
       try {
         return shown(await this.#change(timelineId, changes));
+      } catch (error) {
+        throw toHostError(error, 'unavailable');
+      }
+    });
+  }
+
+  /**
+   * Checks that the columns of masking rules are there, and can be masked.
+   *
+   * @throws PgfleetError `timeline_not_found`, `masking_refused`, `timeline_locked`, `unavailable`.
+   */
+  async checkMasking(timelineId: TimelineId, rules: readonly MaskingRule[]): Promise<void> {
+    const understood = rules.map(understoodRule);
+    await this.#queue.run(timelineId, async () => {
+      try {
+        this.#parts.timelines.ready(timelineId);
+        await this.#work(timelineId, (access) => checkMasking(access, understood));
       } catch (error) {
         throw toHostError(error, 'unavailable');
       }

@@ -286,6 +286,19 @@ test('rules that cannot be followed leave nothing, and say why without a value',
   expect(await queryValue(socketPath, 'SELECT max(length(email)) FROM users')).toBe(64);
 });
 
+test('rules are compared with what there is, whether it runs or rests', async () => {
+  const { parent, branch } = await tenantWithBranch();
+  const good = { rules: [rule('email', 'anon.fake_email()')] };
+  const bad = { rules: [rule('nope', 'anon.fake_email()')] };
+  for (const { timelineId } of [parent.timeline, branch]) {
+    await host.checkMasking(timelineId, good);
+    await expect(host.checkMasking(timelineId, bad)).rejects.toMatchObject({
+      code: 'masking_refused',
+      message: 'the table neondb.public.users has no column nope',
+    });
+  }
+});
+
 test('a host that stops in the middle of masking is asked again after its next start', async () => {
   const { parent, branch } = await tenantWithBranch();
   const spec: TimelineSpec = {

@@ -1,6 +1,5 @@
 import { AdminConnection, applySpec, DataDirectory, maskCluster } from '@pgfleet/compute';
 import type { MaskingLogin, MaskingRule as ComputeRule, PostgresSettings } from '@pgfleet/compute';
-import { parseMasking, PgfleetError } from '@pgfleet/contract';
 import type { MaskingRule, PointInTime, TimelineId } from '@pgfleet/contract';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
@@ -13,6 +12,7 @@ import { copyTimeline } from './copy-timeline.ts';
 import { dropOldWal } from './drop-old-wal.ts';
 import { noteBirth } from './inherit-point.ts';
 import { syncTrees } from './sync-trees.ts';
+import { understoodRule } from './understood-rule.ts';
 import { withThrowawayRun } from './throwaway-run.ts';
 import type { ThrowawayAccess } from './throwaway-run.ts';
 
@@ -40,7 +40,7 @@ export async function makeMaskedTree(
   source: MaskedSource,
   order: TreeOrder,
 ): Promise<MadeTree> {
-  const rules = source.rules.map(understood);
+  const rules = source.rules.map(understoodRule);
   const copied = await copyTimeline(parts, source, { ...order, keepsHistory: false });
   const { spec, signal, lock, ownSecret } = order;
   const dataDirectory = parts.volume.path(spec.timelineId);
@@ -92,16 +92,4 @@ async function mask(
   };
   await maskCluster(access, rules);
   return readLastWords(connection);
-}
-
-function understood(rule: MaskingRule): ComputeRule {
-  const parsed = parseMasking(rule);
-  if ('problem' in parsed) throw new PgfleetError('masking_refused', { message: parsed.problem });
-  return {
-    database: rule.database_name,
-    schema: rule.schema_name,
-    table: rule.table_name,
-    column: rule.column_name,
-    expression: parsed.expression,
-  };
 }

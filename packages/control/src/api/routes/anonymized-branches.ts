@@ -3,12 +3,13 @@ import {
   MaskingRulesUpdateRequest,
   PgfleetError,
 } from '@pgfleet/contract';
-import type { AnonymizedBranchStatus, MaskingRules } from '@pgfleet/contract';
+import type { AnonymizedBranchStatus, MaskingRule, MaskingRules } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { planMasking, requireMaskingRules } from '../../domain/anonymize-branch.ts';
 import { requireReady } from '../../domain/branch-rules.ts';
 import { invalidField } from '../../domain/invalid-request.ts';
 import { startOperations } from '../../domain/new-operation.ts';
+import type { ProjectRight } from '../../domain/principal.ts';
 import {
   getAnonymization,
   setResetting,
@@ -23,11 +24,14 @@ import { insertOperations } from '../../store/operations.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
+import { hostOfBranch } from '../branch-at-host.ts';
 import { findParentPoint, makeBranch } from '../make-branch.ts';
 import type { BranchWish } from '../make-branch.ts';
-import { mutate, mutatePrepared } from '../mutation.ts';
+import { mutatePrepared } from '../mutation.ts';
 import { presentAnonymization } from '../present/present-anonymization.ts';
 import { BranchParams, ProjectParams } from './params.ts';
+
+const HOST_PATIENCE_MS = 20_000;
 
 const branchPath = '/projects/:project_id/branches/:branch_id';
 
@@ -49,11 +53,18 @@ export function anonymizedBranchRoutes(app: FastifyInstance, context: ApiContext
     `${branchPath}/anonymize`,
     { schema: { params: BranchParams } },
     (request, reply) =>
-      changing(context, { request, reply }, async (tx, branch) => {
-        await start(tx, branch, principalOf(request).userId);
-        const fresh = await getBranch(tx, branch.project_id, branch.id);
-        return presentAnonymization(fresh, await getAnonymization(tx, branch.id));
-      }),
+      changing(
+        context,
+        { request, reply },
+        {
+          prepare: async () => undefined,
+          change: async (tx, branch) => {
+            await start(tx, branch, principalOf(request).userId);
+            const fresh = await getBranch(tx, branch.project_id, branch.id);
+            return presentAnonymization(fresh, await getAnonymization(tx, branch.id));
+          },
+        },
+      ),
   );
 }
 
@@ -109,14 +120,20 @@ function rulesRoutes(app: FastifyInstance, context: ApiContext): void {
   app.patch<{ Params: BranchParams; Body: MaskingRulesUpdateRequest }>(
     `${branchPath}/masking_rules`,
     { schema: { params: BranchParams, body: MaskingRulesUpdateRequest } },
-    (request, reply) =>
-      changing(context, { request, reply }, async (tx, branch): Promise<MaskingRules> => {
-        const { masking_rules: rules } = request.body;
-        await getAnonymization(tx, branch.id);
-        requireMaskingRules(rules);
-        await updateMaskingRules(tx, branch.id, rules);
-        return { masking_rules: rules };
-      }),
+    (request, reply) => {
+      const { masking_rules: rules } = request.body;
+      return changing(
+        context,
+        { request, reply },
+        {
+          prepare: () => checkRules(request, rules, context),
+          change: async (tx, branch): Promise<MaskingRules> => {
+            await updateMaskingRules(tx, branch.id, rules);
+            return { masking_rules: rules };
+          },
+        },
+      );
+    },
   );
 }
 
@@ -128,22 +145,48 @@ interface Http {
 function changing(
   context: ApiContext,
   http: Http,
-  change: (tx: Database, branch: BranchDetails) => Promise<unknown>,
+  {
+    prepare,
+    change,
+  }: {
+    readonly prepare: () => Promise<void>;
+    readonly change: (tx: Database, branch: BranchDetails) => Promise<unknown>;
+  },
 ): Promise<FastifyReply> {
   const { project_id: projectId, branch_id: branchId } = http.request.params;
-  return mutate(context, http, async (tx) => {
-    const project = await lockProject(tx, projectId, principalOf(http.request));
-    const branch = await getBranch(tx, project.id, branchId);
-    return { status: 200, body: await change(tx, branch) };
+  return mutatePrepared(context, http, {
+    prepare,
+    change: async (tx) => {
+      const project = await lockProject(tx, projectId, principalOf(http.request));
+      const branch = await getBranch(tx, project.id, branchId);
+      return { status: 200, body: await change(tx, branch) };
+    },
   });
+}
+
+// While a branch is being made or masked its data says nothing about what it will be; whatever is
+// wrong shows in its status then.
+async function checkRules(
+  request: FastifyRequest<{ Params: BranchParams }>,
+  rules: readonly MaskingRule[],
+  context: ApiContext,
+): Promise<void> {
+  const branch = await readBranch(request, context, 'edit');
+  await getAnonymization(context.db, branch.id);
+  requireMaskingRules(rules);
+  if (branch.current_state !== 'ready' || rules.length === 0) return;
+  const host = await hostOfBranch(branch, context);
+  const options = { timeoutMs: HOST_PATIENCE_MS };
+  await host.checkMasking(branch.timeline_id, { rules: [...rules] }, options);
 }
 
 async function readBranch(
   request: FastifyRequest<{ Params: BranchParams }>,
   { db }: ApiContext,
+  right: ProjectRight = 'view',
 ): Promise<BranchDetails> {
   const { project_id: projectId, branch_id: branchId } = request.params;
-  const project = await getProject(db, projectId, principalOf(request));
+  const project = await getProject(db, projectId, { ...principalOf(request), right });
   return getBranch(db, project.id, branchId);
 }
 
