@@ -33,9 +33,10 @@ export async function getAnonymization(
     .selectAll('a')
     .select('users.name as starter_name')
     .select(
-      sql<boolean>`exists (select from operations o join branches b on b.id = o.branch_id
-        where b.id = a.branch_id and o.project_id = b.project_id and o.action = 'create_branch'
-          and o.timeline_id is null and o.status = 'failed')`.as('is_unmade'),
+      sql<boolean>`exists (select from operations o where o.branch_id = a.branch_id
+        and o.action = 'create_branch' and o.timeline_id is null and o.status = 'failed')`.as(
+        'is_unmade',
+      ),
     )
     .where('a.branch_id', '=', branchId)
     .executeTakeFirst();

@@ -12,6 +12,7 @@ export async function changeProject(tourist: Tourist, created: CreatedProject): 
   await changeSettings(tourist, created);
   await changeContent(tourist, created);
   await changeBranches(tourist, created);
+  await anonymize(tourist, created);
   await restore(tourist, created);
   await changeEndpoints(tourist, created);
 }
@@ -75,6 +76,32 @@ async function failingRestore(
     await tourist.send('POST', `${own}/restore`, wish);
     await tourist.settled(project.id);
   });
+}
+
+async function anonymize(tourist: Tourist, { project }: CreatedProject): Promise<void> {
+  const path = `/projects/${project.id}`;
+  const rule = {
+    database_name: 'neondb',
+    schema_name: 'public',
+    table_name: 'users',
+    column_name: 'email',
+    masking_value: 'none',
+  };
+  const { branch } = await tourist.send<CreatedBranch>('POST', `${path}/branch_anonymized`, {
+    masking_rules: [rule],
+  });
+  await tourist.settled(project.id);
+  const own = `${path}/branches/${branch.id}`;
+  await tourist.send('PATCH', `${own}/masking_rules`, { masking_rules: [rule] });
+  await tourist.get(`${own}/anonymized_status`);
+  await failing(tourist, 'putTimeline', async () => {
+    await tourist.send('POST', `${own}/anonymize`);
+    await tourist.settled(project.id);
+  });
+  await tourist.send('POST', `${own}/anonymize`);
+  await tourist.settled(project.id);
+  await tourist.send('POST', `${path}/branches`, { branch: { parent_id: branch.id } });
+  await tourist.settled(project.id);
 }
 
 async function restore(tourist: Tourist, { project, branch }: CreatedProject): Promise<void> {
