@@ -45,7 +45,7 @@ export function tagObjects(app: FastifyInstance): void {
 }
 
 // Lists have no tag: nobody changes them as a whole.
-const objectPath = /\/(?::\w+|backup_schedule|spending_limit)$/;
+const objectPath = /\/(?::\w+|backup_schedule|masking_rules|spending_limit)$/;
 
 function digest(text: string): string {
   return `"${createHash('sha256').update(text).digest('base64url')}"`;

@@ -1,12 +1,14 @@
 import type {
   BranchId,
   EndpointId,
+  MaskingRules,
   OrganizationId,
   ProjectId,
   SnapshotId,
 } from '@pgfleet/contract';
 import type { Installation } from '../domain/installation.ts';
 import { getOrganization } from '../store/accounts.ts';
+import { getAnonymization } from '../store/anonymized-branches.ts';
 import { getBackupSchedule } from '../store/backup-schedules.ts';
 import { findBranch } from '../store/branches.ts';
 import type { BranchDetails } from '../store/branches.ts';
@@ -40,6 +42,12 @@ export function branchObject(projectId: ProjectId, id: BranchId): ReadObject {
     const branch = await findBranch(db, projectId, id);
     return branch && presentOneBranch(branch);
   };
+}
+
+export function maskingRulesObject(id: BranchId): ReadObject {
+  return async (db): Promise<MaskingRules> => ({
+    masking_rules: (await getAnonymization(db, id)).rules,
+  });
 }
 
 /** Annotations are taken and not kept. */

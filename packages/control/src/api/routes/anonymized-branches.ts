@@ -27,7 +27,10 @@ import { principalOf } from '../authenticate.ts';
 import { hostOfBranch } from '../branch-at-host.ts';
 import { findParentPoint, makeBranch } from '../make-branch.ts';
 import type { BranchWish } from '../make-branch.ts';
+import { requireMatch } from '../etag.ts';
 import { mutatePrepared } from '../mutation.ts';
+import type { Answer } from '../mutation.ts';
+import { maskingRulesObject } from '../objects.ts';
 import { presentAnonymization } from '../present/present-anonymization.ts';
 import { BranchParams, ProjectParams } from './params.ts';
 
@@ -61,7 +64,8 @@ export function anonymizedBranchRoutes(app: FastifyInstance, context: ApiContext
           change: async (tx, branch) => {
             await start(tx, branch, principalOf(request).userId);
             const fresh = await getBranch(tx, branch.project_id, branch.id);
-            return presentAnonymization(fresh, await getAnonymization(tx, branch.id));
+            const body = presentAnonymization(fresh, await getAnonymization(tx, branch.id));
+            return { status: 200, body };
           },
         },
       ),
@@ -127,9 +131,11 @@ function rulesRoutes(app: FastifyInstance, context: ApiContext): void {
         { request, reply },
         {
           prepare: () => checkRules(request, rules, context),
-          change: async (tx, branch): Promise<MaskingRules> => {
+          change: async (tx, branch): Promise<Answer> => {
+            const reread = maskingRulesObject(branch.id);
+            await requireMatch(request, () => reread(tx));
             await updateMaskingRules(tx, branch.id, rules);
-            return { masking_rules: rules };
+            return { status: 200, body: { masking_rules: rules }, reread };
           },
         },
       );
@@ -150,7 +156,7 @@ function changing(
     change,
   }: {
     readonly prepare: () => Promise<void>;
-    readonly change: (tx: Database, branch: BranchDetails) => Promise<unknown>;
+    readonly change: (tx: Database, branch: BranchDetails) => Promise<Answer>;
   },
 ): Promise<FastifyReply> {
   const { project_id: projectId, branch_id: branchId } = http.request.params;
@@ -159,7 +165,7 @@ function changing(
     change: async (tx) => {
       const project = await lockProject(tx, projectId, principalOf(http.request));
       const branch = await getBranch(tx, project.id, branchId);
-      return { status: 200, body: await change(tx, branch) };
+      return change(tx, branch);
     },
   });
 }
