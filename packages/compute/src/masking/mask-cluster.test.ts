@@ -109,10 +109,10 @@ describe.each(majors)('masking in Postgres %i', (major) => {
   test('values are replaced, and none is left in heap, index, TOAST, statistics or view', async () => {
     await tenant(
       `CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE, phone varchar(20), note text,
-        age int, born date, loud text GENERATED ALWAYS AS (upper(email)) STORED)`,
+        age int, born date, town text, loud text GENERATED ALWAYS AS (upper(email)) STORED)`,
       'ALTER TABLE users ALTER COLUMN note SET STORAGE EXTERNAL',
       `INSERT INTO users SELECT i, 'secret' || i % 50 || '-' || i || '@clear.example', '0301234567',
-        repeat('hidden words ', 400), 40, '1980-05-05' FROM generate_series(1, 300) i`,
+        repeat('hidden words ', 400), 40, '1980-05-05', 'Cleartown' FROM generate_series(1, 300) i`,
       `CREATE INDEX ON users (lower(email))`,
       'CREATE VIEW letters AS SELECT email FROM users',
       'CREATE MATERIALIZED VIEW copies AS SELECT email FROM letters',
@@ -121,10 +121,12 @@ describe.each(majors)('masking in Postgres %i', (major) => {
     await inside.query('ANALYZE');
     expect(await filesWith('@clear.example')).not.toBe('');
     expect(await filesWith('hidden words')).not.toBe('');
+    expect(await filesWith('Cleartown')).not.toBe('');
     await mask('users', {
       email: anon('fake_email'),
       phone: anon('partial', column('phone'), number(3), text('****'), number(2)),
       note: text('CONFIDENTIAL'),
+      town: anon('fake_city'),
       age: anon('random_int_between', number(20), number(30)),
       born: anon('random_date_between', text('1990-01-01'), text('1990-12-31')),
     });
@@ -153,6 +155,7 @@ describe.each(majors)('masking in Postgres %i', (major) => {
     expect(await filesWith('@clear.example')).toBe('');
     expect(await filesWith('@CLEAR.EXAMPLE')).toBe('');
     expect(await filesWith('hidden words')).toBe('');
+    expect(await filesWith('Cleartown')).toBe('');
     expect(await rows(`SELECT FROM pg_namespace WHERE nspname ~ 'masking'`)).toEqual([]);
     expect(await rows(`SELECT FROM pg_roles WHERE rolname ~ 'masking'`)).toEqual([]);
   });
