@@ -17,10 +17,10 @@ export interface NewImage {
 export async function makeImage({ path, format, sizeBytes, signal }: NewImage): Promise<void> {
   await removeUnfinished(path);
   const unfinished = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const [mkfs, ...args] = imageFormats[format].mkfs;
+  const { mkfs, mkfsOptions } = imageFormats[format];
   try {
     await createSparseFile(unfinished, sizeBytes);
-    await runCommand(mkfs, [...args, unfinished], { signal });
+    await runCommand(mkfs, [...mkfsOptions(sizeBytes), unfinished], { signal });
     await syncFile(unfinished);
     await rename(unfinished, path);
   } catch (error) {

@@ -20,7 +20,7 @@ export async function probeImage(directory: string, format: ImageFormat): Promis
   if (process.platform !== 'linux') return no('images are mounted on Linux only');
   if (!(await mayMount())) return no('mounting an image needs root');
   const { mkfs, package: tools, minBytes } = imageFormats[format];
-  const missing = await missingCommands(mkfs[0], 'losetup', 'mount', 'umount');
+  const missing = await missingCommands(mkfs, 'losetup', 'mount', 'umount');
   if (missing.length > 0) {
     return no(`not installed: ${missing.join(', ')} (packages ${tools} and util-linux or mount)`);
   }
