@@ -41,6 +41,8 @@ const NAME = 'global/pg_control';
  */
 const CRC_OFFSETS: Readonly<Record<number, number>> = { 1300: 288, 1700: 288, 1800: 292 };
 const FIELDS_BYTES = 296;
+const FILE_BYTES = 8192;
+const STATE_OFFSET = 16;
 // Postgres may be writing it; that takes microseconds, so a second look in a row is a torn file.
 const LOOKS = 5;
 
@@ -68,11 +70,27 @@ export function wasCleanShutdown(dataDirectory: string): boolean {
   return readControlFile(dataDirectory).state === 'shut_down';
 }
 
+/**
+ * Spares the start of a recovery the sync of every file of a data directory, which Postgres does unless
+ * its last end was a clean one: says that it was, within a recovery. Only for a copy of a running
+ * cluster that is on the disk as a whole already and has a `backup_label`, from which everything else
+ * that a recovery wants to know is taken.
+ */
+export async function markSynced(dataDirectory: string): Promise<void> {
+  using directory = DataDirectory.open(dataDirectory);
+  const bytes = directory.read(NAME, FILE_BYTES);
+  if (parse(bytes.subarray(0, FIELDS_BYTES)).state === 'shut_down') return;
+  bytes.writeUInt32LE(clusterStates.indexOf('shut_down_in_recovery'), STATE_OFFSET);
+  const offset = crcOffset(bytes)!;
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, offset)), offset);
+  await directory.write(NAME, bytes);
+}
+
 function parse(bytes: Buffer): ControlFile {
   if (bytes.length === FIELDS_BYTES && crcOffset(bytes) === undefined) {
     throw new ComputeError('installation_unusable', 'the control file is of an unknown version');
   }
-  const state = isWhole(bytes) ? clusterStates[bytes.readUInt32LE(16)] : undefined;
+  const state = isWhole(bytes) ? clusterStates[bytes.readUInt32LE(STATE_OFFSET)] : undefined;
   if (state === undefined) {
     throw new ComputeError('data_directory_damaged', 'the control file is damaged');
   }

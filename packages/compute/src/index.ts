@@ -68,6 +68,14 @@ export {
   type RecoveryTarget,
   silenceSubscriptions,
 } from './recover-cluster.ts';
+export {
+  finishInPlace,
+  type InPlaceTarget,
+  inPlaceSettings,
+  prepareInPlace,
+  type Reached,
+  standbySettings,
+} from './recover-in-place.ts';
 export { removeRebuildableCaches } from './rebuildable-caches.ts';
 export { restoreSchema, type RestoreSchemaOptions } from './restore-schema.ts';
 export type { Sandbox, SandboxLevel, SandboxProbe } from './sandbox.ts';

@@ -9,6 +9,7 @@ import { readControlFile } from './control-file.ts';
 import { DataDirectory } from './data-directory.ts';
 import { Fixture } from './fixture.ts';
 import { markHead } from './mark-head.ts';
+import { finishInPlace, inPlaceSettings, prepareInPlace } from './recover-in-place.ts';
 import { recoverCluster, type RecoveryTarget } from './recover-cluster.ts';
 import { settingsFor } from './settings.ts';
 
@@ -85,6 +86,31 @@ test('a copy has no slots of its source, and its subscriptions are off', async (
   expect(state).toEqual(['false without a slot']);
 });
 
+test('a recovery in place ends at its target, goes on from there and survives a crash', async () => {
+  await using source = await startSource();
+  await source.takeBackup(() => source.insert('while it was taken'));
+  const head = await source.mark();
+  await source.insert('after');
+  const target = { kind: 'lsn', lsn: head.lsn } as const;
+  const sql = `INSERT INTO public.notes VALUES ('own') RETURNING text`;
+  const rows = await source.queryInPlaceAt(target, sql);
+  expect(rows).toEqual({ first: ['own'], afterCrash: ['while it was taken', 'own'] });
+});
+
+test('a recovery in place fails when its WAL ends too early or subscriptions are on', async () => {
+  await using source = await startSource();
+  await source.takeBackup(() => source.insert('while it was taken'));
+  const beyond = { kind: 'lsn', lsn: '7F/0' } as const;
+  const failed = { code: 'recovery_failed' };
+  await expect(source.queryInPlaceAt(beyond, 'SELECT')).rejects.toMatchObject(failed);
+  await source.sql(`CREATE SUBSCRIPTION theirs CONNECTION 'host=/nowhere dbname=x' PUBLICATION p
+    WITH (connect = false, enabled = false, slot_name = 'at_the_publisher')`);
+  await source.sql('ALTER SUBSCRIPTION theirs ENABLE');
+  const { lsn } = await source.mark();
+  const target = { kind: 'lsn', lsn } as const;
+  await expect(source.queryInPlaceAt(target, 'SELECT')).rejects.toMatchObject(failed);
+});
+
 test('a recovery whose target is not in the WAL fails instead of stopping short', async () => {
   await using source = await startSource();
   await source.insert('one');
@@ -127,6 +153,11 @@ async function startSource(settings: Readonly<Record<string, string>> = {}) {
       await copyOf(image, { from: place, to: copy, label });
       return recover(copy, target, sql);
     },
+    async queryInPlaceAt(target: RecoveryTarget, sql: string) {
+      const copy = await fixture.clone();
+      await copyOf(image, { from: place, to: copy, label });
+      return recoverInPlace(copy, target, sql);
+    },
     async [Symbol.asyncDispose]() {
       await connection[Symbol.asyncDispose]();
       await instance.stop('immediate');
@@ -153,6 +184,30 @@ async function copyOf(image: string, { from, to, label }: Copy): Promise<void> {
     await files.cloneIn(join(from.dataDirectory, 'pg_wal', name), `pg_wal/${name}`);
   }
   if (label !== undefined) await files.write('backup_label', label);
+}
+
+async function recoverInPlace(place: Place, target: RecoveryTarget, sql: string) {
+  const { dataDirectory } = place;
+  const { timelineNumber } = readControlFile(dataDirectory);
+  await prepareInPlace(dataDirectory);
+  const settings = inPlaceSettings(dataDirectory, {}, { target, timelineNumber });
+  const texts = async (query: string) => {
+    await using connection = await fixture.connect(place);
+    return (await connection.query<{ text: string }>(query)).map(({ text }) => text);
+  };
+  const instance = await fixture.start(place, { settings });
+  let first: readonly string[];
+  try {
+    await using connection = await fixture.connect(place);
+    await finishInPlace(connection, AbortSignal.timeout(30_000));
+    first = await texts(sql);
+  } finally {
+    await instance.stop('immediate');
+  }
+  const again = await fixture.start(place, {});
+  const afterCrash = await texts('SELECT text FROM public.notes ORDER BY ctid');
+  await again.stop('fast');
+  return { first, afterCrash };
 }
 
 async function recover(place: Place, target: RecoveryTarget, sql: string) {

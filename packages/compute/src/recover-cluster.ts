@@ -58,7 +58,7 @@ const LITTER = ['postmaster.pid', 'postmaster.opts', 'standby.signal'];
 export async function recoverCluster<T>(
   options: RecoverClusterOptions<T>,
 ): Promise<RecoveredCluster<T>> {
-  await makeQuiet(options);
+  await makeQuiet(options.dataDirectory, 'recovery.signal');
   const limits = readControlFile(options.dataDirectory);
   const instance = await startInstance({
     timeoutMs: START_TIMEOUT_MS,
@@ -103,13 +103,16 @@ async function work<T>(options: RecoverClusterOptions<T>): Promise<RecoveredClus
  * Takes away what a copy must not have of its source: its slots, which only the source's consumers
  * know, and what a running Postgres leaves behind. Then asks for a recovery.
  */
-async function makeQuiet({ dataDirectory }: { readonly dataDirectory: string }): Promise<void> {
+export async function makeQuiet(
+  dataDirectory: string,
+  request: 'recovery.signal' | 'standby.signal',
+): Promise<void> {
   using files = DataDirectory.open(dataDirectory);
   for (const name of LITTER) await files.remove(name);
   for (const name of ['pg_replslot', 'pg_dynshmem', 'pg_notify', 'pg_stat_tmp']) {
     await files.clear(name);
   }
-  await files.write('recovery.signal', '');
+  await files.write(request, '');
 }
 
 /**
@@ -153,7 +156,8 @@ function asPostgres(at: string): string {
   return at.replace('T', ' ').replace('Z', '+00');
 }
 
-function targetSettings(target: RecoveryTarget): PostgresSettings {
+/** The settings that name a target. */
+export function targetSettings(target: RecoveryTarget): PostgresSettings {
   return target.kind === 'lsn'
     ? { recovery_target_lsn: target.lsn, recovery_target_inclusive: 'off' }
     : { recovery_target_time: asPostgres(target.at), recovery_target_inclusive: 'on' };

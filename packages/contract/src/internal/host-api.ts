@@ -186,7 +186,8 @@ export function createHostClient(transport: RpcTransport) {
     info: () => call<HostInfo>(transport, { method: 'GET', path: '/v1/info' }),
 
     /**
-     * Makes the timeline exist, at rest and ready; resolves when it is durable. One that exists
+     * Makes the timeline exist, at rest and ready; resolves when it is durable, or can be made durable
+     * again by the host alone. One that exists
      * takes over the retention of its history, and the passwords of `passwordsOf`.
      *
      * @throws PgfleetError `timeline_not_found` for a source that does not exist,

@@ -74,6 +74,12 @@ export const TimelineSpec = Type.Object({
   }),
   /** How far back it can be restored; may be changed by putting the spec again. */
   historyRetentionSeconds: Type.Integer({ minimum: 0, maximum: 2_592_000 }),
+  /**
+   * An endpoint is started on it as soon as it is there, so the recovery that a copy needs may be left
+   * to that start; its origin is known only then. To put it again without this has it recovered if it
+   * was not yet.
+   */
+  opensAtOnce: Type.Optional(Type.Boolean()),
 });
 export type TimelineSpec = Static<typeof TimelineSpec>;
 

@@ -1,11 +1,13 @@
-import type { BranchOnHost } from '../domain/endpoint-spec.ts';
+import { PgfleetError } from '@pgfleet/contract';
+import type { HostClient } from '@pgfleet/contract';
+import type { BranchOnHost, EndpointOnHost } from '../domain/endpoint-spec.ts';
 import { failMasking } from '../store/anonymized-branches.ts';
 import { setBranchReady } from '../store/branches.ts';
 import { giveUpRestore, swingBranch } from '../store/restore-branch.ts';
 import { isBeingMade, placeTimeline, setTimelineOrigin } from '../store/timelines.ts';
 import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
-import { loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';
+import { callContext, loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';
 import { createSnapshot } from './create-snapshot.ts';
 import { maskingSteps } from './mask-timeline.ts';
 import { putBesidePresent } from './put-timeline.ts';
@@ -14,7 +16,8 @@ import { changeContent } from './read-content.ts';
 /*
  * Makes a timeline.
  *
- * For a new branch: the data, then the host is told which endpoints serve it.
+ * For a new branch: the data, then the host is told which endpoints serve it. What the host left to
+ * the first launch is opened before: a branch is ready when its content is known.
  * For a restore, an operation that names a timeline: the data beside the present timeline; then the
  * branch swings to it, in one transaction; then the host is told, and what still runs on the former
  * timeline is stopped. Until the swing nothing was changed that giving up would not undo.
@@ -38,8 +41,10 @@ export const createTimeline = defineAction(
         return { kind: 'waitFor', what: 'its source', delayMs: SOURCE_PATIENCE_MS };
       }
       if (loaded.timeline.source.kind === 'masked') return { kind: 'next', step: 'close' };
-      const { origin } = await putBesidePresent(host, loaded, context);
+      const opensAtOnce = endpointToOpen(loaded, context) !== undefined;
+      const { origin } = await putBesidePresent(host, { ...loaded, opensAtOnce }, context);
       if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
+      if (opensAtOnce && !origin) return { kind: 'next', step: 'launch' };
       return { kind: 'next', step: context.operation.timeline_id ? 'swing' : 'announce' };
     },
 
@@ -48,6 +53,15 @@ export const createTimeline = defineAction(
       const isPlaced = await placeTimeline(context.db, loaded.timeline.id, loaded.project);
       if (isPlaced) return { kind: 'next', step: 'provision' };
       return { kind: 'waitFor', what: 'a host in the region', delayMs: HOST_PATIENCE_MS };
+    },
+
+    async launch(context) {
+      const { loaded, host } = await loadBranchHost(context);
+      if (!host) return { kind: 'next', step: 'place' };
+      await openAtOnce(host, loaded, context);
+      const { origin } = await putBesidePresent(host, loaded, context);
+      if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
+      return { kind: 'next', step: 'announce' };
     },
 
     async swing({ db, operation }) {
@@ -77,6 +91,38 @@ export const createTimeline = defineAction(
     else await giveUpRestore(db, operation);
   },
 );
+
+/**
+ * The endpoint that a new branch is opened with. The host recovers the copy in that launch, which is
+ * the shortest way to its first client. Not for a restore: what it recovers is known to be whole
+ * before the branch swings to it.
+ */
+function endpointToOpen(
+  { endpoints, isUnmasked, timeline: { source } }: BranchOnHost,
+  { operation }: StepContext,
+): EndpointOnHost | undefined {
+  const isAnotherTimeline = Boolean(operation.timeline_id);
+  if (isAnotherTimeline || source.kind !== 'timeline' || isUnmasked) return undefined;
+  return endpoints.find(
+    ({ type, is_disabled: isDisabled, deleted_at: deletedAt }) =>
+      type === 'read_write' && !isDisabled && deletedAt === null,
+  );
+}
+
+/** Opens a new branch. One that cannot be opened is there all the same. */
+async function openAtOnce(
+  host: HostClient,
+  loaded: BranchOnHost,
+  context: StepContext,
+): Promise<void> {
+  const endpoint = endpointToOpen(loaded, context);
+  if (!endpoint) return;
+  await putEndpoints(host, loaded, context);
+  await host.start(endpoint.id, callContext(context)).catch((error: unknown) => {
+    // The operation that is there to start it says what keeps it from starting.
+    if (context.signal.aborted || !(error instanceof PgfleetError)) throw error;
+  });
+}
 
 function isCopy({ timeline: { source } }: BranchOnHost): boolean {
   return source.kind !== 'template';

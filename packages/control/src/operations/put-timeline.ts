@@ -8,6 +8,7 @@ import { callContext } from './branch-host.ts';
 interface PutBranch extends BranchOnHost {
   /** Whose passwords of now the roles of the timeline are to have. */
   readonly passwordsOf?: TimelineId;
+  readonly opensAtOnce?: boolean;
 }
 
 /** Makes the timeline exist on the host. */
@@ -25,7 +26,7 @@ export async function putTimeline(
  */
 export async function putBesidePresent(
   host: HostClient,
-  loaded: BranchOnHost,
+  loaded: PutBranch,
   context: StepContext,
 ): Promise<TimelineReady> {
   const { timeline_id: present } = loaded.branch;
@@ -56,7 +57,7 @@ async function timelineSpec(
   loaded: PutBranch,
   { db }: Pick<StepContext, 'db'>,
 ): Promise<TimelineSpec> {
-  const { branch, project, timeline, passwordsOf } = loaded;
+  const { branch, project, timeline, passwordsOf, opensAtOnce } = loaded;
   return {
     timelineId: timeline.id,
     projectId: project.id,
@@ -66,6 +67,7 @@ async function timelineSpec(
     ...(passwordsOf && { passwordsOf }),
     initial: await loadInitialContent(db, loaded),
     historyRetentionSeconds: project.history_retention_seconds,
+    ...(opensAtOnce && { opensAtOnce }),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   applySpec,
   boundLogFile,
   changeSettings,
+  finishInPlace,
   readActivity,
   readOutdated,
   removeRebuildableCaches,
@@ -23,6 +24,7 @@ import { startPostgres } from './start-postgres.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
 import type { LastWords } from '../timelines/last-words.ts';
+import type { TimelineRecord } from '../timelines/timeline-record.ts';
 
 export interface LaunchOptions {
   readonly timeoutMs: number;
@@ -36,6 +38,8 @@ const DISMISS_INTERVAL_MS = 5;
 // The first statements of the client that woke the compute belong to the wake.
 const UNTHROTTLED_MS = 1000;
 const LIMIT_RETRY_MS = 5000;
+// Points of history are taken often enough for much less.
+const IN_PLACE_TIMEOUT_MS = 30_000;
 const GROUP_REMOVAL = { attempts: 30, baseMs: 2, capMs: 20 } as const;
 
 /** One run of a compute, from its launch or adoption until no process of it is left. */
@@ -87,7 +91,7 @@ export class ComputeRun {
       await noted;
       const run = new ComputeRun(parts, note, instance);
       run.#joinGroup();
-      await run.#prepare(phases);
+      await run.#prepare(phases, options.signal);
       run.#throttleTimer = setTimeout(() => run.setLimits(spec), UNTHROTTLED_MS);
       parts.log.debug({ endpoint_id: endpointId, ms: phases.read() }, 'compute launched');
       return run;
@@ -249,10 +253,12 @@ export class ComputeRun {
     await this.#parts.computes.delete(this.endpointId, { durable: false });
   }
 
-  async #prepare(phases: PhaseTimer): Promise<void> {
+  async #prepare(phases: PhaseTimer, signal: AbortSignal): Promise<void> {
     const { timelines } = this.#parts;
     try {
-      if (!timelines.ready(this.timelineId).specApplied) await this.#applyInitialSpec();
+      const origin = await this.#recoverInPlace(signal);
+      if (origin) phases.mark('recovery');
+      if (!timelines.ready(this.timelineId).specApplied) await this.#applyInitialSpec(origin);
       phases.mark('spec');
       this.#noteInstance();
     } catch (error) {
@@ -261,14 +267,28 @@ export class ComputeRun {
     }
   }
 
-  async #applyInitialSpec(): Promise<void> {
+  /** Gets to where a copy is to begin, which its first launch does; says where that was. */
+  async #recoverInPlace(signal: AbortSignal): Promise<TimelineRecord['origin']> {
+    const { timelines, histories } = this.#parts;
+    if (!timelines.ready(this.timelineId).pending) return undefined;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(IN_PLACE_TIMEOUT_MS)]);
+    const { lsn, lastCommitAt } = await this.#session.use((connection) =>
+      finishInPlace(connection, limit),
+    );
+    const born = { lsn, at: new Date().toISOString() };
+    const { points } = await histories.get(this.timelineId);
+    await histories.update(this.timelineId, (history) => ({ ...history, born }));
+    return { lsn, at: lastCommitAt ?? points.at(-1)?.at ?? born.at };
+  }
+
+  async #applyInitialSpec(origin: TimelineRecord['origin']): Promise<void> {
     const { timelines } = this.#parts;
     const timeline = timelines.ready(this.timelineId);
     const own = timelines.adminSecrets(timeline).at(-1) ?? '';
     await this.#session.use(async (connection) =>
       applySpec(connection, await firstSpec(connection, timeline, own)),
     );
-    await timelines.noteSpecApplied(this.timelineId);
+    await timelines.noteSpecApplied(this.timelineId, origin);
   }
 
   // Only the quick way for an adoption: without it the holder of the lock is searched for.

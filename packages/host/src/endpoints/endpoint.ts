@@ -12,6 +12,7 @@ import { computeTransition } from './compute-machine.ts';
 import type { ComputeEffect, ComputeEvent } from './compute-machine.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
 import { ComputeRun } from './compute-run.ts';
+import type { LaunchOptions } from './compute-run.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { UsageMeter } from './usage-meter.ts';
 import type { UsageRecord } from './usage-meter.ts';
@@ -292,7 +293,7 @@ export class Endpoint {
     try {
       await claims.enter(timelineId, endpointId, signal);
       this.#run = await retry(
-        () => ComputeRun.launch(this.#parts, spec, { timeoutMs: launchTimeoutMs, signal }),
+        () => this.#launchOrRemake(spec, { timeoutMs: launchTimeoutMs, signal }),
         { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
       );
       claims.seat(this.#run);
@@ -308,6 +309,21 @@ export class Endpoint {
       this.#apply('launch_failed');
       throw failure;
     }
+  }
+
+  // What the launch was to recover is made another way, which says what is wrong if that fails too.
+  async #launchOrRemake(spec: EndpointSpec, options: LaunchOptions): Promise<ComputeRun> {
+    const { timelines, log } = this.#parts;
+    const { timelineId, endpointId } = spec;
+    try {
+      return await ComputeRun.launch(this.#parts, spec, options);
+    } catch (error) {
+      if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
+      const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
+      log.info(fields, 'a copy is recovered before its first launch instead of by it');
+    }
+    await timelines.remake(timelineId, options.signal);
+    return ComputeRun.launch(this.#parts, spec, options);
   }
 
   // The specification has changed during the launch.

@@ -1,4 +1,4 @@
-import { DataDirectory, startInstance } from '@pgfleet/compute';
+import { DataDirectory, inPlaceSettings, standbySettings, startInstance } from '@pgfleet/compute';
 import type { Instance, LimitGroup, StartInstanceOptions } from '@pgfleet/compute';
 import type { EndpointSpec } from '@pgfleet/contract';
 import { seizeTimelineLock } from '../timelines/timeline-lock.ts';
@@ -9,7 +9,9 @@ import type { ComputeParts } from './compute-parts.ts';
 import { computeSettings } from './compute-settings.ts';
 import { launchLimits } from './limits-for.ts';
 import type { PhaseTimer } from './phase-timer.ts';
-import { standbySettings } from './standby-settings.ts';
+
+// A standby whose WAL breaks off before it can be read waits for ever; there is another way then.
+const IN_PLACE_TIMEOUT_MS = 30_000;
 
 export interface StartPostgresOptions {
   readonly limitGroup: LimitGroup;
@@ -42,7 +44,7 @@ export async function startPostgres(
     lock,
     logFile: layout.log(spec.endpointId),
     ...settings(parts, spec, timeline),
-    timeoutMs,
+    timeoutMs: timeline.pending ? Math.min(timeoutMs, IN_PLACE_TIMEOUT_MS) : timeoutMs,
     signal,
   });
   phases.mark('postgres');
@@ -67,14 +69,18 @@ async function prepareStart(
   }
 }
 
-// A cluster that shows the past needs what it had then, whatever its endpoint has now.
+// A cluster that shows the past needs what it had then, whatever its endpoint has now; and so does one
+// that has to get through its past first.
 function settings(
   parts: ComputeParts,
   spec: EndpointSpec,
   timeline: TimelineRecord,
 ): Pick<StartInstanceOptions, 'settings' | 'changeable'> {
   const { fixed, changeable } = computeSettings(parts, spec, timeline);
-  if (!timeline.ephemeral) return { settings: fixed, changeable };
   const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
+  if (timeline.pending) {
+    return { settings: inPlaceSettings(dataDirectory, fixed, timeline.pending), changeable };
+  }
+  if (!timeline.ephemeral) return { settings: fixed, changeable };
   return { settings: standbySettings(dataDirectory, { ...changeable, ...fixed }) };
 }

@@ -6,6 +6,7 @@ import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import { cloneAtRest } from './clone-at-rest.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { recoverCopy } from './recover-copy.ts';
+import { postponeRecovery } from './postpone-recovery.ts';
 import type { RecoverySource } from './prepare-recovery.ts';
 import { whileSettled } from './while-settled.ts';
 
@@ -45,7 +46,9 @@ export async function copyTimeline(
       },
     },
   );
-  return 'made' in plan ? plan.made : recoverCopy(parts, plan.recovery, order);
+  if ('made' in plan) return plan.made;
+  const postponed = await postponeRecovery(parts, plan.recovery, order);
+  return postponed ?? recoverCopy(parts, plan.recovery, order);
 }
 
 /** Whether a cluster at rest is at that point as it lies: nothing was committed after it. */

@@ -109,6 +109,30 @@ test('a host that is killed while a copy recovers finishes it, and nothing is le
   expectTidy();
 });
 
+test('a host that is killed before or while a branch is opened at once makes it again', async () => {
+  await writeMuch();
+  const { host: api } = hosts.client;
+  const { at } = await api.resolvePoint(tenant.timeline.timelineId, { kind: 'head' });
+  for (const killsInLaunch of [false, true]) {
+    const spec = { ...branchSpec(at), opensAtOnce: true };
+    const { branchId, timelineId } = spec;
+    await api.putTimeline(spec);
+    await queryValue(tenant.socketPath, 'INSERT INTO notes VALUES (2)');
+    const endpointId = newEndpointId(region);
+    await api.putEndpoint({ ...tenant.endpoint, branchId, timelineId, endpointId, generation: 1 });
+    const opened = killsInLaunch ? failureOf(api.start(endpointId)) : undefined;
+    const isLaunched = () => !killsInLaunch || postmasters(hosts.path, timelineId).length > 0;
+    await killOnce('a launch', isLaunched);
+    await opened;
+    expect(postmasters(hosts.path, timelineId)).toEqual([]);
+    const { socketPath } = await hosts.client.host.start(endpointId);
+    expect(await queryValue(socketPath, 'SELECT count(*) FROM notes')).toBe('1');
+    await hosts.client.host.deleteEndpoint(endpointId);
+  }
+  await expectSourceIntact('3');
+  expectTidy();
+});
+
 test('a run at rest that a killed host has left is stopped by the next one', async () => {
   const { timelineId } = tenant.timeline;
   const spec = { ...branchSpec({ kind: 'head' }), source: { kind: 'template' } as const };

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient, PointInTime } from '@pgfleet/contract';
+import type { HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
@@ -86,10 +86,14 @@ function segmentOf(tenant: Tenant, { lsn }: { readonly lsn: string }): string {
 }
 
 /** Makes a branch as of a point, with an endpoint, and starts it. */
-async function branch({ timeline, endpoint }: Tenant, at: PointInTime): Promise<Tenant> {
+async function branch(
+  { timeline, endpoint }: Tenant,
+  at: PointInTime,
+  options: Pick<TimelineSpec, 'opensAtOnce'> = {},
+): Promise<Tenant> {
   const ids = { branchId: newBranchId(region), timelineId: newTimelineId() };
   const source = { kind: 'timeline', timelineId: timeline.timelineId, at } as const;
-  const child = { ...timeline, ...ids, source, initial: { roles: [], databases: [] } };
+  const child = { ...timeline, ...ids, source, initial: { roles: [], databases: [] }, ...options };
   await host.putTimeline(child);
   const spec = { ...endpoint, ...ids, endpointId: newEndpointId(region), generation: 1 };
   await host.putEndpoint(spec);
@@ -98,8 +102,12 @@ async function branch({ timeline, endpoint }: Tenant, at: PointInTime): Promise<
 }
 
 /** How many notes a branch as of a point has. */
-async function notesAt(tenant: Tenant, at: PointInTime): Promise<unknown> {
-  const { socketPath } = await branch(tenant, at);
+async function notesAt(
+  tenant: Tenant,
+  at: PointInTime,
+  options?: Pick<TimelineSpec, 'opensAtOnce'>,
+): Promise<unknown> {
+  const { socketPath } = await branch(tenant, at, options);
   return queryValue(socketPath, 'SELECT count(*) FROM notes');
 }
 
@@ -202,6 +210,33 @@ test.for(Object.entries(pointDamages))(
     expect((await host.timeline(timelineId)).lost).toEqual(lost);
   },
 );
+
+test('a branch that is opened at once fails at damage, which is named, or finds a way around it', async () => {
+  const atOnce = { opensAtOnce: true };
+  const { timelineId } = shared.timeline;
+  const [, second, third, fourth] = shared.steps;
+  const path = segmentOf(shared, third!.at);
+  {
+    using _whole = wholeAgain(path);
+    overwrite(path, 15_000_000, 15_000_010);
+    await expect(notesAt(shared, fourth!.at, atOnce)).rejects.toMatchObject(damaged);
+    const { lost } = await host.timeline(timelineId);
+    expect(parseLsn(lost.at(-1)!.fromLsn)).toBeGreaterThan(
+      parseSegmentName(path.slice(-24))!.start,
+    );
+    expect(await notesAt(shared, second!.at, atOnce)).toBe(second!.rows);
+    expect(await notesAt(shared, third!.at, atOnce)).toBe(third!.rows);
+  }
+  expect(await notesAt(shared, fourth!.at, atOnce)).toBe(fourth!.rows);
+  await host.start(shared.endpointId);
+  const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
+  for (const damage of Object.values(pointDamages)) {
+    const tree = join(trees(), history(shared).points.at(-1)!.tree);
+    using _whole = wholeAgain(tree);
+    damage(tree);
+    expect(await notesAt(shared, at, atOnce)).toBe('4');
+  }
+});
 
 test('what needs a point without another one before it fails, until there is a new one', async () => {
   const child = await branch(shared, { kind: 'head' });

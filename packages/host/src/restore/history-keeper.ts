@@ -196,6 +196,7 @@ export class HistoryKeeper {
 
   async #freezeAtRest(timelineId: TimelineId): Promise<void> {
     const { claims, timelines, histories, volume } = this.#parts;
+    if (timelines.isPending(timelineId)) return;
     const work = async (signal: AbortSignal) => {
       using lock = await timelines.lock(timelineId, signal);
       const rest = await ensureRestMark(this.#parts, timelineId, { lock, signal });

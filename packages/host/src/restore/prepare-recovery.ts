@@ -18,6 +18,7 @@ import { DamagedPoint } from './damaged-point.ts';
 
 // A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
 const MAX_HISTORY_BYTES = 1024 * 1024;
+const TIMELINE_HISTORY = '.history';
 
 export interface RecoverySource {
   readonly timelineId: TimelineId;
@@ -102,13 +103,13 @@ async function placeWal(
   { signal }: TreeOrder,
 ): Promise<PreparedRecovery> {
   using files = DataDirectory.open(dataDirectory);
-  const { timelineNumber } = readControlFile(timelines.dataDirectory(timelineId));
   await files.clear('pg_wal');
   await files.clear('pg_wal/archive_status');
   if (base.backupLabel !== null) await files.write('backup_label', base.backupLabel);
   const store = await walStores.of(timelineId);
   using live = DataDirectory.open(timelines.dataDirectory(timelineId));
   await bringTimelineHistory(live, files);
+  const timelineNumber = await timelineNumberOf(live);
   const endLsn = await histories.endOfReplay(timelineId, source);
   const from = parseLsn(base.redoLsn);
   const damage = await store
@@ -124,10 +125,18 @@ function asDamage(error: unknown): HistoryDamaged {
   throw error;
 }
 
+// The control file has the number that Postgres was on at its last checkpoint, and none is written when
+// a recovery in place goes over to another one.
+async function timelineNumberOf(live: DataDirectory): Promise<number> {
+  const names = (await live.list('pg_wal')).filter((name) => name.endsWith(TIMELINE_HISTORY));
+  const begun = names.map((name) => Number.parseInt(name, 16));
+  return Math.max(readControlFile(live.path).timelineNumber, ...begun);
+}
+
 // A segment begins with pages of the timeline number before; only these files say that this is right.
 async function bringTimelineHistory(live: DataDirectory, files: DataDirectory): Promise<void> {
   for (const name of await live.list('pg_wal')) {
-    if (!name.endsWith('.history')) continue;
+    if (!name.endsWith(TIMELINE_HISTORY)) continue;
     await files.write(`pg_wal/${name}`, live.read(`pg_wal/${name}`, MAX_HISTORY_BYTES));
   }
 }

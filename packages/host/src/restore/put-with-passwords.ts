@@ -21,13 +21,27 @@ export async function putWithPasswords(
   { passwordsOf, ...spec }: TimelineSpec,
 ): Promise<TimelineReady['origin']> {
   const { timelines } = parts;
-  if (passwordsOf === undefined || !timelines.isReady(passwordsOf)) return timelines.put(spec);
+  if (passwordsOf === undefined || !timelines.isReady(passwordsOf)) return put(parts, spec);
   const verifiers = await presentVerifiers(parts, passwordsOf);
   const isThere = timelines.isReady(spec.timelineId);
   const roles = withVerifiers(spec.initial.roles, verifiers);
   const origin = await timelines.put({ ...spec, initial: { ...spec.initial, roles } });
   if (isThere) await changePasswords(parts, spec.timelineId, verifiers);
   return origin;
+}
+
+// Who does not want it opened at once any more wants it at rest.
+async function put(parts: CopyParts, spec: TimelineSpec): Promise<TimelineReady['origin']> {
+  const { timelines } = parts;
+  const origin = await timelines.put(spec);
+  const { timelineId } = spec;
+  if (spec.opensAtOnce || !timelines.isPending(timelineId)) return origin;
+  await whileSettled(
+    parts,
+    { timelineId },
+    { running: () => undefined, resting: async () => undefined },
+  );
+  return timelines.ready(timelineId).origin ?? null;
 }
 
 function withVerifiers(roles: readonly RoleSpec[], verifiers: Verifiers): RoleSpec[] {

@@ -41,6 +41,7 @@ export async function whileSettled<T>(
   const end = performance.now() + SETTLE_MS;
   for (;;) {
     signal.throwIfAborted();
+    await parts.timelines.made(timelineId);
     parts.timelines.ready(timelineId);
     const run = parts.claims.running(timelineId);
     let hasBegun = false;
@@ -50,6 +51,7 @@ export async function whileSettled<T>(
         timelineId,
         async (restSignal) => {
           hasBegun = true;
+          await parts.timelines.remake(timelineId, restSignal);
           using lock = await parts.timelines.lock(timelineId, restSignal);
           const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
           return resting(rest, restSignal, lock);

@@ -1,3 +1,4 @@
+import type { InPlaceTarget } from '@pgfleet/compute';
 import type { TimelineReady, TimelineSpec } from '@pgfleet/contract';
 import type { FileLock } from '@pgfleet/kit';
 import type { TemplateBeginning } from './timeline-record.ts';
@@ -11,6 +12,8 @@ export interface MadeTree {
   readonly specApplied: boolean;
   readonly origin: TimelineReady['origin'];
   readonly beginning?: TemplateBeginning;
+  /** What is left to its first launch. */
+  readonly pending?: InPlaceTarget;
 }
 
 export interface TreeOrder {

@@ -1,3 +1,4 @@
+import type { InPlaceTarget } from '@pgfleet/compute';
 import type { TimelineReady, TimelineSpec } from '@pgfleet/contract';
 
 /** An untouched clone of a template. */
@@ -24,6 +25,11 @@ export interface TimelineRecord {
   readonly sealedInherited?: readonly string[];
   /** Whether `spec.initial` is inside the cluster: from then on roles are the tenant's to change. */
   readonly specApplied: boolean;
+  /**
+   * The recovery that its first launch does: until then its tree is an image with WAL behind it, which
+   * a crash of whatever kind makes worthless.
+   */
+  readonly pending?: InPlaceTarget;
   /** Where its source was cut; null for one made of a template. */
   readonly origin?: TimelineReady['origin'];
   /** The template that it began as, a point of its history for as long as the template is there. */

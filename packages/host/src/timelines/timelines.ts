@@ -91,7 +91,7 @@ export class Timelines {
       const timelineId = id as TimelineId;
       if (record.state === 'deleting' || record.ephemeral || isLongInTheMaking(record)) {
         await this.delete(timelineId, stop);
-      } else if (record.state === 'creating') await this.#resume(record.spec);
+      } else if (record.state === 'creating' || record.pending) await this.#resume(record);
       else if (!trees.has(id)) await this.#reportLoss(record);
     }
   }
@@ -110,6 +110,33 @@ export class Timelines {
       await this.#keepFor(known, spec.historyRetentionSeconds);
       return known.origin ?? null;
     });
+  }
+
+  /**
+   * Whether the first launch of a timeline still has to recover it. Whoever needs it otherwise has it
+   * made once more with {@link remake}.
+   */
+  isPending(timelineId: TimelineId): boolean {
+    return this.#records.get(timelineId)?.pending !== undefined;
+  }
+
+  /**
+   * Makes a timeline again that was never opened, and all of it at once. Nothing runs on it, and the
+   * caller sees to it that nothing starts.
+   */
+  remake(timelineId: TimelineId, signal: AbortSignal): Promise<void> {
+    return this.#queue.run(timelineId, async () => {
+      const record = this.ready(timelineId);
+      if (!record.pending) return;
+      await this.#noteCreating(record);
+      const { opensAtOnce: _, ...spec } = record.spec;
+      await this.#createUnlessStopped(spec, { signal });
+    });
+  }
+
+  /** Resolves when a timeline is not being made any more. */
+  async made(timelineId: TimelineId): Promise<void> {
+    if (this.#creations.has(timelineId)) await this.#queue.run(timelineId, async () => undefined);
   }
 
   /** Deletes tree, record and lock, and ends a creation; success when they are already gone. */
@@ -196,10 +223,15 @@ export class Timelines {
 
   /**
    * Notes that roles are the tenant's from now on. A killed host does not forget it once this
-   * resolves; that a power loss does not either follows a moment later, off the path of the wake.
+   * resolves; that a power loss does not either follows a moment later, off the path of the wake. What
+   * was recovered on the way has its origin only now.
    */
-  async noteSpecApplied(timelineId: TimelineId): Promise<void> {
-    const record = { ...this.ready(timelineId), specApplied: true };
+  async noteSpecApplied(
+    timelineId: TimelineId,
+    origin = this.ready(timelineId).origin,
+  ): Promise<void> {
+    const { pending: _, ...known } = this.ready(timelineId);
+    const record = { ...known, specApplied: true, ...(origin !== undefined && { origin }) };
     await this.#records.put(timelineId, record, { durable: false });
     this.#records.put(timelineId, record).catch((error: unknown) => {
       this.#options.log.error({ err: error, timeline_id: timelineId }, 'record is not durable');
@@ -286,7 +318,7 @@ export class Timelines {
 
   async #noteMade(
     draft: TimelineRecord,
-    { uid, specApplied, origin, inheritedSecrets, beginning }: MadeTree,
+    { uid, specApplied, origin, inheritedSecrets, beginning, pending }: MadeTree,
   ): Promise<void> {
     const { secrets, volume } = this.#options;
     const { timelineId } = draft.spec;
@@ -299,11 +331,17 @@ export class Timelines {
       origin,
       sealedInherited,
       ...(beginning && { beginning }),
+      ...(pending && { pending }),
     };
     await Promise.all([
       syncDirectory(dirname(volume.path(timelineId))),
       this.#records.put(timelineId, record),
     ]);
+  }
+
+  async #noteCreating(record: TimelineRecord): Promise<void> {
+    const { pending: _, ...known } = record;
+    await this.#records.put(known.spec.timelineId, { ...known, state: 'creating' });
   }
 
   async #keepFor(record: TimelineRecord, historyRetentionSeconds: number): Promise<void> {
@@ -326,8 +364,10 @@ export class Timelines {
     return { dataDirectory, lockPath, socketDirectory: '' };
   }
 
-  async #resume(spec: TimelineSpec): Promise<void> {
+  async #resume(record: TimelineRecord): Promise<void> {
+    const { spec } = record;
     try {
+      if (record.state !== 'creating') await this.#noteCreating(record);
       await this.put(spec);
     } catch (error) {
       this.#options.log.warn(
@@ -340,10 +380,7 @@ export class Timelines {
   // A tree that was never opened can be made again; one that was is beyond the host's means.
   async #reportLoss(record: TimelineRecord): Promise<void> {
     const { timelineId } = record.spec;
-    if (!record.specApplied) {
-      await this.#records.put(timelineId, { ...record, state: 'creating' });
-      return this.#resume(record.spec);
-    }
+    if (!record.specApplied) return this.#resume(record);
     this.#options.log.error({ timeline_id: timelineId }, 'tree of a timeline is missing');
   }
 }

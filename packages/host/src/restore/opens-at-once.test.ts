@@ -1,0 +1,180 @@
+import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
+import type { HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  connect,
+  openTestHost,
+  postmasters,
+  queryValue,
+  scramVerifier,
+  startTenant,
+  testDirectory,
+} from '../test-host.ts';
+
+type Tenant = Awaited<ReturnType<typeof startTenant>>;
+
+const region = 'aws-us-east-2';
+let directory: Awaited<ReturnType<typeof testDirectory>>;
+let opened: Awaited<ReturnType<typeof openTestHost>>;
+let host: HostClient;
+let copies: boolean;
+beforeAll(async () => {
+  directory = await testDirectory();
+  opened = await openTestHost(directory.path, { volume: 'auto' });
+  ({ host } = opened);
+  copies = (await host.info()).volumeDriver === 'copy';
+});
+afterAll(async () => {
+  await opened[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+async function headOf({ timeline }: Tenant): Promise<PointInTime & { readonly kind: 'lsn' }> {
+  const { at } = await host.resolvePoint(timeline.timelineId, { kind: 'head' });
+  return at as PointInTime & { readonly kind: 'lsn' };
+}
+
+/** A branch that is to be opened at once, on its way to that. */
+async function putBranch(
+  parent: Tenant,
+  at: PointInTime,
+  initial: TimelineSpec['initial'] = { roles: [], databases: [] },
+) {
+  const ids = { branchId: newBranchId(region), timelineId: newTimelineId() };
+  const source = { kind: 'timeline', timelineId: parent.timeline.timelineId, at } as const;
+  const timeline: TimelineSpec = {
+    ...parent.timeline,
+    ...ids,
+    source,
+    initial,
+  };
+  const ready = await host.putTimeline({ ...timeline, opensAtOnce: true });
+  const endpointId = newEndpointId(region);
+  const endpoint = { ...parent.endpoint, ...ids, endpointId, generation: 1 };
+  await host.putEndpoint(endpoint);
+  return { timeline, endpoint, endpointId, ready };
+}
+
+const NOTES = `SELECT coalesce(string_agg(text, ' ' ORDER BY text), 'none') FROM notes`;
+
+async function tenantWithNotes(change: Parameters<typeof startTenant>[1] = {}): Promise<Tenant> {
+  const tenant = await startTenant(host, change);
+  await queryValue(tenant.socketPath, 'CREATE TABLE notes (text text)');
+  await queryValue(tenant.socketPath, `INSERT INTO notes VALUES ('before')`);
+  return tenant;
+}
+
+test('a branch that is opened at once has what was committed before its point and nothing after', async () => {
+  const parent = await tenantWithNotes();
+  const at = await headOf(parent);
+  await queryValue(parent.socketPath, `INSERT INTO notes VALUES ('later')`);
+  const branch = await putBranch(parent, at);
+  expect(branch.ready.origin === null).toBe(!copies);
+  const { socketPath } = await host.start(branch.endpointId);
+  expect(await queryValue(socketPath, NOTES)).toBe('before');
+  await queryValue(socketPath, `INSERT INTO notes VALUES ('own')`);
+  const { origin } = await host.putTimeline(branch.timeline);
+  expect(origin).toMatchObject({ lsn: at.lsn, at: expect.stringMatching(/^20.*Z$/) });
+  expect(await queryValue(parent.socketPath, NOTES)).toBe('before later');
+
+  const own = await host.resolvePoint(branch.timeline.timelineId, { kind: 'head' });
+  await queryValue(socketPath, 'DELETE FROM notes');
+  const child = await putBranch({ ...branch, socketPath }, own.at);
+  expect(await queryValue((await host.start(child.endpointId)).socketPath, NOTES)).toBe(
+    'before own',
+  );
+  await host.suspend(branch.endpointId);
+  const again = await host.start(branch.endpointId);
+  expect(await queryValue(again.socketPath, NOTES)).toBe('none');
+});
+
+test('a branch can be branched before it wrote its first checkpoint', async () => {
+  const parent = await tenantWithNotes();
+  // What takes so long to write that the child is branched meanwhile.
+  await queryValue(parent.socketPath, 'CREATE TABLE filler AS SELECT generate_series(1, 400000) n');
+  const branch = await putBranch(parent, await headOf(parent));
+  const { socketPath } = await host.start(branch.endpointId);
+  const own = await headOf({ ...branch, socketPath });
+  const child = await putBranch({ ...branch, socketPath }, own);
+  await queryValue(socketPath, `INSERT INTO notes VALUES ('later')`);
+  expect(await queryValue((await host.start(child.endpointId)).socketPath, NOTES)).toBe('before');
+  await host.putTimeline(child.timeline);
+});
+
+test('what crashes right behind the opening of a branch loses nothing that was committed', async () => {
+  const parent = await tenantWithNotes();
+  const branch = await putBranch(parent, await headOf(parent));
+  const { socketPath } = await host.start(branch.endpointId);
+  await queryValue(socketPath, `INSERT INTO notes VALUES ('own')`);
+  const [postmaster] = postmasters(directory.path, branch.timeline.timelineId);
+  process.kill(postmaster!, 'SIGKILL');
+  await expect
+    .poll(async () => (await host.endpoint(branch.endpointId)).state, { timeout: 20_000 })
+    .toBe('idle');
+  const again = await host.start(branch.endpointId);
+  expect(await queryValue(again.socketPath, NOTES)).toBe('before own');
+});
+
+test('a branch that nobody opens after all is as good as any', async () => {
+  const parent = await tenantWithNotes();
+  const at = await headOf(parent);
+  const branch = await putBranch(parent, at);
+  const { origin } = await host.putTimeline(branch.timeline);
+  expect(origin).toMatchObject({ lsn: at.lsn });
+  expect(postmasters(directory.path, branch.timeline.timelineId)).toEqual([]);
+  await host.deleteTimeline(parent.timeline.timelineId);
+  const { socketPath } = await host.start(branch.endpointId);
+  expect(await queryValue(socketPath, NOTES)).toBe('before');
+});
+
+test('a branch can be asked for its roles and branched further before it was opened', async () => {
+  const parent = await tenantWithNotes();
+  const branch = await putBranch(parent, await headOf(parent));
+  const { timelineId } = branch.timeline;
+  const [content, point] = await Promise.all([
+    host.content(timelineId, { changes: [] }),
+    host.resolvePoint(timelineId, { kind: 'head' }),
+  ]);
+  expect(content.databases.map(({ name }) => name)).toContain('neondb');
+  const child = await putBranch({ ...branch, socketPath: '' }, point.at);
+  expect(await queryValue((await host.start(child.endpointId)).socketPath, NOTES)).toBe('before');
+});
+
+test('subscriptions are off in a branch before it is open', async () => {
+  const parent = await tenantWithNotes();
+  await queryValue(
+    parent.socketPath,
+    `CREATE SUBSCRIPTION theirs CONNECTION 'host=127.0.0.1 port=1 dbname=nobody password=none'
+      PUBLICATION p WITH (connect = false, enabled = false, slot_name = 'at_the_publisher')`,
+  );
+  const quiet = await putBranch(parent, await headOf(parent));
+  await queryValue(parent.socketPath, 'ALTER SUBSCRIPTION theirs ENABLE');
+  const busy = await putBranch(parent, await headOf(parent));
+  for (const { endpointId } of [quiet, busy]) {
+    const { socketPath } = await host.start(endpointId);
+    const state = 'SELECT json_agg(json_build_array(subenabled, subslotname)) FROM pg_subscription';
+    expect(await queryValue(socketPath, state)).toEqual([[false, null]]);
+  }
+});
+
+test('a branch that is opened at once has the passwords that it was given', async () => {
+  const parent = await tenantWithNotes();
+  const verifier = scramVerifier('another password');
+  const roles = [{ name: 'neondb_owner', verifier }];
+  const branch = await putBranch(parent, await headOf(parent), { roles, databases: [] });
+  const { socketPath } = await host.start(branch.endpointId);
+  await using session = await connect(socketPath, { password: 'another password' });
+  expect((await session.client.query(NOTES)).rowCount).toBe(1);
+  await expect(connect(socketPath)).rejects.toThrow(/password authentication failed/);
+});
+
+test('a branch that was never opened can be deleted', async () => {
+  const parent = await tenantWithNotes();
+  const branch = await putBranch(parent, await headOf(parent));
+  await host.deleteEndpoint(branch.endpointId);
+  await host.deleteTimeline(branch.timeline.timelineId);
+  await expect(host.timeline(branch.timeline.timelineId)).rejects.toMatchObject({
+    code: 'timeline_not_found',
+  });
+  expect(await queryValue(parent.socketPath, NOTES)).toBe('before');
+});
