@@ -313,17 +313,19 @@ export class Endpoint {
 
   // What the launch was to recover is made another way, which says what is wrong if that fails too.
   async #launchOrRemake(spec: EndpointSpec, options: LaunchOptions): Promise<ComputeRun> {
-    const { timelines, log } = this.#parts;
+    const { timelines, recoveries, log } = this.#parts;
     const { timelineId, endpointId } = spec;
+    const launch = () => ComputeRun.launch(this.#parts, spec, options);
+    if (!timelines.isPending(timelineId)) return launch();
     try {
-      return await ComputeRun.launch(this.#parts, spec, options);
+      return await recoveries.run(launch, options.signal);
     } catch (error) {
       if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
       const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
       log.info(fields, 'a copy is recovered before its first launch instead of by it');
     }
     await timelines.remake(timelineId, options.signal);
-    return ComputeRun.launch(this.#parts, spec, options);
+    return launch();
   }
 
   // The specification has changed during the launch.
