@@ -1,7 +1,9 @@
+export { ConflictQueue } from './api/conflict-queue.ts';
 export { createApi } from './api/server.ts';
 export type { ApiContext, OperationKicker } from './api/api-context.ts';
 export { bootstrap } from './bootstrap.ts';
 export type { BootstrapOptions } from './bootstrap.ts';
+export { allChores } from './chores/all-chores.ts';
 export type { Installation } from './domain/installation.ts';
 export { createInternalApi } from './internal-api/server.ts';
 export type { InternalApiOptions } from './internal-api/server.ts';
@@ -12,5 +14,5 @@ export { HostConnections } from './operations/host-connections.ts';
 export { OperationWorker } from './operations/operation-worker.ts';
 export type { OperationWorkerOptions } from './operations/operation-worker.ts';
 export { openDatabase } from './store/database.ts';
-export type { Database, DatabaseOptions } from './store/database.ts';
+export type { Database, DatabaseOptions, Statement } from './store/database.ts';
 export { migrate } from './store/migrate.ts';

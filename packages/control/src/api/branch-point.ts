@@ -34,7 +34,7 @@ export async function resolveBranchPoint(
   requireSettled(branch);
   if (await isUnmasked(context.db, branch)) throw new PgfleetError('branch_unmasked');
   // Of the present, a copy is to have the roles and databases that the API has answered for.
-  if (wanted.kind === 'head' && (await isContentChanging(context.db, branch.id))) {
+  if (wanted.kind === 'head' && (await isContentChanging(context.db, branch))) {
     throw new PgfleetError('conflicting_operations');
   }
   const place = { branchId: branch.id, timelineId: branch.timeline_id };

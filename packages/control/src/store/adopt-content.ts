@@ -2,7 +2,7 @@ import type { BranchId, OperationId, ProjectId, TimelineContent } from '@pgfleet
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 import { activeStatuses } from './operations.ts';
-import type { OperationRow } from './schema.ts';
+import type { BranchRow, OperationRow } from './schema.ts';
 
 /*
  * The rows of a branch's roles and databases follow what is in its Postgres, which can have others: a
@@ -39,8 +39,14 @@ export function adoptContent(db: Database, read: ContentOfBranch): Promise<void>
 }
 
 /** Whether roles or databases of a branch are still to be changed. */
-export async function isContentChanging(db: Database, branchId: BranchId): Promise<boolean> {
-  const operation = await unfinishedChanges(db, branchId).select('id').limit(1).executeTakeFirst();
+export async function isContentChanging(
+  db: Database,
+  { id: branchId, project_id: projectId }: Pick<BranchRow, 'id' | 'project_id'>,
+): Promise<boolean> {
+  const operation = await unfinishedChanges(db, { projectId, branchId })
+    .select('id')
+    .limit(1)
+    .executeTakeFirst();
   return operation !== undefined;
 }
 
@@ -51,9 +57,9 @@ interface Names {
 
 async function listChanging(
   tx: Database,
-  { branchId, operationId }: ContentOfBranch,
+  { operationId, ...branch }: ContentOfBranch,
 ): Promise<Names> {
-  const rows = await unfinishedChanges(tx, branchId)
+  const rows = await unfinishedChanges(tx, branch)
     .select('changes')
     .where('id', '<>', operationId)
     .execute();
@@ -67,9 +73,14 @@ async function listChanging(
   return { roles: [...roles], databases: [...databases] };
 }
 
-function unfinishedChanges(db: Database, branchId: BranchId) {
+// Looked up within the project: there is no index of what is under way by branch.
+function unfinishedChanges(
+  db: Database,
+  { projectId, branchId }: Pick<ContentOfBranch, 'projectId' | 'branchId'>,
+) {
   return db
     .selectFrom('operations')
+    .where('project_id', '=', projectId)
     .where('branch_id', '=', branchId)
     .where('status', 'in', activeStatuses)
     .where('changes', 'is not', null);

@@ -117,16 +117,20 @@ export async function loadConsumption(
   }));
 }
 
-/** Sizes as a row has them; all null where nothing was measured. */
+/**
+ * Sizes as a row has them; all null where nothing was measured. Of times there are many: they come
+ * in milliseconds, which need no parsing.
+ */
 interface SizesRow {
-  readonly measured: Date | null;
+  readonly measured: number | null;
   readonly logical_bytes: number | null;
   readonly data_bytes: number | null;
   readonly wal_bytes: number | null;
 }
 
 type BranchRow = Omit<MeteredBranch, 'before' | 'frames'> & SizesRow;
-type FrameRow = Omit<MeteredFrame, 'sizes'> & SizesRow & { readonly branchId: BranchId };
+type FrameRow = Omit<MeteredFrame, 'sizes' | 'start'> &
+  SizesRow & { readonly branchId: BranchId; readonly start: number };
 
 // Every branch with its sizes as measured last before the range.
 async function loadBranches(
@@ -138,7 +142,7 @@ async function loadBranches(
     select b.project_id as "projectId", b.id as "branchId", b.parent_id is null as "isRoot",
       b.deleted_at as "deletedAt", last.*
     from branches b left join lateral (
-      select hour as measured, logical_bytes, data_bytes, wal_bytes from consumption c
+      select ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes from consumption c
       where c.project_id = b.project_id and c.branch_id = b.id and c.hour < ${from}
         and c.data_bytes is not null
       order by c.hour desc limit 1
@@ -157,12 +161,16 @@ async function loadFrames(
     and hour >= ${from} and hour < ${to}`;
   const { rows } = await (granularity === 'hourly'
     ? sql<FrameRow>`
-        select branch_id as "branchId", hour as start, active_seconds, cu_seconds, bytes_out,
-          case when data_bytes is not null then hour end as measured,
+        select branch_id as "branchId", ${millisecondsOf('hour')} as start,
+          active_seconds, cu_seconds, bytes_out,
+          case when data_bytes is not null then ${millisecondsOf('hour')} end as measured,
           logical_bytes, data_bytes, wal_bytes
         from consumption where ${isMetered} order by hour`
     : sql<FrameRow>`
-        select frame.*, sizes.logical_bytes, sizes.data_bytes, sizes.wal_bytes
+        select frame."branchId", ${millisecondsOf('frame.start')} as start,
+          frame.active_seconds, frame.cu_seconds, frame.bytes_out,
+          ${millisecondsOf('frame.measured')} as measured,
+          sizes.logical_bytes, sizes.data_bytes, sizes.wal_bytes
         from (
           select project_id, branch_id as "branchId",
             date_trunc(${unitOf[granularity]}, hour, 'UTC') as start,
@@ -189,15 +197,20 @@ function isWithin({ projectIds, branchIds }: ConsumptionScope, project: string, 
     : isOfProject;
 }
 
+function millisecondsOf(column: string) {
+  return sql`(extract(epoch from ${sql.ref(column)}) * 1000)::double precision`;
+}
+
 function frameOf(row: FrameRow): MeteredFrame {
   const { start, active_seconds, cu_seconds, bytes_out } = row;
-  return { start, active_seconds, cu_seconds, bytes_out, sizes: sizesOf(row) };
+  const sizes = sizesOf(row);
+  return { start: new Date(start), active_seconds, cu_seconds, bytes_out, sizes };
 }
 
 function sizesOf({ measured, logical_bytes, data_bytes, wal_bytes }: SizesRow): BranchSizes | null {
-  if (!measured) return null;
+  if (measured === null) return null;
   return {
-    since: measured,
+    since: new Date(measured),
     logical: logical_bytes ?? 0,
     data: data_bytes ?? 0,
     wal: wal_bytes ?? 0,

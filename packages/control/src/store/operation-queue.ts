@@ -26,7 +26,8 @@ export async function claimOperations(
     with due as (
       select id from operations o
       where status in ('scheduling', 'running', 'cancelling')
-        and wake_at <= clock_timestamp()
+        -- Unlike the time of the clock, that of the statement can be looked up in an index.
+        and wake_at <= statement_timestamp()
         and (lease_until is null or lease_until < clock_timestamp())
         and not exists (
           select from operations earlier

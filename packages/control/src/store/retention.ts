@@ -42,8 +42,8 @@ export function forgetOldDrills(db: Database): Promise<number> {
 export async function findOldHour(db: Database, after: Date | null): Promise<Date | null> {
   const { rows } = await sql<{ hour: Date | null }>`
     select min(hour) as hour from consumption
-    where hour >= coalesce(${after}::timestamptz + interval '1 hour', '-infinity')
-      and hour < ${OLDEST}`.execute(db);
+    where ${INDEXED} > coalesce(${after}::timestamptz at time zone 'UTC', '-infinity')
+      and ${INDEXED} < ${OLDEST} at time zone 'UTC'`.execute(db);
   return rows[0]?.hour ?? null;
 }
 
@@ -54,7 +54,7 @@ export async function findOldHour(db: Database, after: Date | null): Promise<Dat
 export function forgetHour(db: Database, hour: Date): Promise<number> {
   return countDeleted(
     db,
-    sql`delete from consumption c where hour = ${hour} and (c.data_bytes is null or exists (
+    sql`delete from consumption c where ${INDEXED} = ${hour}::timestamptz at time zone 'UTC' and (c.data_bytes is null or exists (
       select from consumption later
       where later.project_id = c.project_id and later.branch_id = c.branch_id
         and later.hour > c.hour and later.hour < ${OLDEST} and later.data_bytes is not null))`,
@@ -63,6 +63,9 @@ export function forgetHour(db: Database, hour: Date): Promise<number> {
 
 // Months reach back a year, from the start of the month in which that was.
 const OLDEST = sql`date_trunc('month', now() - interval '366 days', 'UTC')`;
+
+// As the index has it.
+const INDEXED = sql`hour at time zone 'UTC'`;
 
 async function countDeleted(
   db: Database,

@@ -44,15 +44,23 @@ export function isPlanned({ text }: Pick<Statement, 'text'>): boolean {
   return /^\s*(with|select|insert|update|delete)\b/i.test(text);
 }
 
-/**
- * Says what a statement does with its parameters that costs the more, the more tenants there are:
- * reading a large table or index from end to end, or a good part of it. It is run and undone.
- */
-export async function findScans(
+/** How a statement is run. */
+export interface Examined {
+  /**
+   * What costs the more, the more tenants there are: a large table or index that is read from end to
+   * end, or a good part of it.
+   */
+  readonly findings: readonly string[];
+  /** The indexes that are read. */
+  readonly indexes: readonly string[];
+}
+
+/** Looks at how a statement is run with its parameters; it is run and undone. */
+export async function examine(
   db: Database,
   statement: Pick<Statement, 'text' | 'parameters'>,
   sizes: Sizes,
-): Promise<string[]> {
+): Promise<Examined> {
   const plan = await explain(db, statement, 'analyze, timing off, format json').catch((error) => {
     // What was inserted is there already: then what is planned has to tell.
     if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINTS)) {
@@ -60,7 +68,11 @@ export async function findScans(
     }
     throw error;
   });
-  return problemsOf(plan, sizes);
+  const nodes = withNodesBelow(plan);
+  return {
+    findings: nodes.flatMap((node) => problemOf(node, sizes) ?? []),
+    indexes: nodes.flatMap((node) => node['Index Name'] ?? []),
+  };
 }
 
 // A class of SQLSTATE.
@@ -80,10 +92,8 @@ function explain(
   });
 }
 
-function problemsOf(node: PlanNode, sizes: Sizes): string[] {
-  const problem = problemOf(node, sizes);
-  const below = (node.Plans ?? []).flatMap((child) => problemsOf(child, sizes));
-  return problem ? [problem, ...below] : below;
+function withNodesBelow(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(withNodesBelow)];
 }
 
 function problemOf(node: PlanNode, sizes: Sizes): string | undefined {

@@ -38,13 +38,15 @@ export function tenantStatements(projects: number): string[] {
 
     `insert into projects (id, organization_id, owner_id, region_id, name, pg_major, provisioner,
          store_passwords, history_retention_seconds, default_endpoint_settings, settings,
-         created_at, updated_at, deleted_at, purge_at)
+         exceeded_quota, exceeded_until, created_at, updated_at, deleted_at, purge_at)
        select id, organization_id, admin_id, 'aws-us-east-2', name, 17, 'k8s-neonvm', true, 86400,
          '{"autoscaling_limit_min_cu": 0.25, "autoscaling_limit_max_cu": 0.25,
            "suspend_timeout_seconds": 0}',
          '{"allowed_ips": {"ips": [], "protected_branches_only": false},
            "enable_logical_replication": false, "block_public_connections": false,
            "block_vpc_connections": false}',
+         case when i % 50 = 1 then 'active_time_seconds' end,
+         case when i % 50 = 1 then now() + interval '10 days' end,
          created_at, created_at, deleted_at, purge_at
        from fleet_projects order by i`,
 

@@ -15,11 +15,9 @@ export function presentPeriods(
 ): ConsumptionPeriod[] {
   const byFrame = groupBy(usages, ({ start }) => start.getTime());
   const frames = [...byFrame.values()].toSorted((a, b) => startOf(a) - startOf(b));
-  const byMonth = groupBy(frames, (frame) =>
-    consumptionPeriod(new Date(startOf(frame))).start.getTime(),
-  );
-  return [...byMonth].map(([month, framesOfMonth]) => {
-    const { start, end } = consumptionPeriod(new Date(month));
+  const byMonth = groupBy(frames, monthOf);
+  return [...byMonth.values()].map((framesOfMonth) => {
+    const { start, end } = consumptionPeriod(new Date(startOf(framesOfMonth[0] ?? [])));
     return {
       period_id: periodId(owner, start),
       period_plan: 'unlimited',
@@ -33,10 +31,24 @@ export function presentPeriods(
 function presentFrame(usages: readonly FrameUsage[], metrics: PresentMetrics): ConsumptionFrame {
   const { start, end } = usages[0] ?? { start: new Date(0), end: new Date(0) };
   return {
-    timeframe_start: timestamp(start),
-    timeframe_end: timestamp(end),
+    timeframe_start: labelOf(start),
+    timeframe_end: labelOf(end),
     ...metrics(usages),
   };
+}
+
+// A number that only frames of the same month have.
+function monthOf([first]: readonly FrameUsage[]): number {
+  return first ? first.start.getUTCFullYear() * 12 + first.start.getUTCMonth() : 0;
+}
+
+// Thousands of branches share the frames of a range.
+const labels = new WeakMap<Date, string>();
+
+function labelOf(at: Date): string {
+  const label = labels.get(at) ?? timestamp(at);
+  labels.set(at, label);
+  return label;
 }
 
 function startOf([first]: readonly FrameUsage[]): number {

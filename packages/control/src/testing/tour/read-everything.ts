@@ -19,6 +19,7 @@ async function readProjects(tourist: Tourist): Promise<void> {
   for (const key of [undefined, managerKey]) {
     await tourist.get('/projects', key);
     await tourist.get('/projects?search=acme&limit=100', key);
+    await tourist.get('/projects?search=hooli%2077', key);
     await tourist.get('/projects?search=q', key);
     await tourist.get(`/projects?cursor=${largestProjectId}&limit=10`, key);
     await tourist.get('/projects?recoverable=true', key);
