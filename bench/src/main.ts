@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { postgresPrograms, startPlatform } from '@pgfleet/testkit';
+import { api } from './cases/api.ts';
 import { branch } from './cases/branch.ts';
 import { connect } from './cases/connect.ts';
 import { disk } from './cases/disk.ts';
@@ -18,9 +19,13 @@ type Bench = (context: BenchContext) => Promise<readonly Row[]> | AsyncIterable<
 
 const benches: Readonly<Record<string, Bench>> = { provision, wake, connect };
 const sizedBenches: Readonly<Record<string, SizedBench>> = { branch, snapshot, restore, disk };
-const names = [...Object.keys(benches), ...Object.keys(sizedBenches)];
+/** The only one that needs no platform: it has many tenants that are nothing but rows. */
+const ROWS_ONLY = 'api';
+const names = [...Object.keys(benches), ...Object.keys(sizedBenches), ROWS_ONLY];
 
 const DEFAULT_MAJOR = 17;
+/** The smallest fleet in which there is one of everything. */
+const MIN_PROJECTS = 100;
 
 interface Options {
   readonly json?: boolean;
@@ -28,6 +33,7 @@ interface Options {
   readonly sizes: readonly DataSize[];
   readonly ageSeconds: number;
   readonly volume: string;
+  readonly projects: number;
 }
 
 await new Command('bench')
@@ -37,6 +43,7 @@ await new Command('bench')
   .option('--runs <count>', 'samples per case, fewer where time is over', parseCount, 40)
   .option('--sizes <list>', 'of the databases, where it matters', sizes, sizes('10MB,1GB'))
   .option('--age-seconds <count>', 'how far a restore goes back', parseCount, 60)
+  .option('--projects <count>', 'of the fleet, for the API', parseProjects, 300_000)
   .addOption(
     new Option('--volume <driver>', 'what the data lies on')
       .choices(['auto', 'reflink', 'btrfs', 'copy'])
@@ -52,7 +59,14 @@ await new Command('bench')
   })
   .parseAsync();
 
-async function* run(
+async function* run(wanted: readonly string[], options: Options): AsyncGenerator<Row> {
+  const onPlatform = wanted.filter((name) => name !== ROWS_ONLY);
+  if (onPlatform.length > 0) yield* runOnPlatform(onPlatform, options);
+  if (onPlatform.length === wanted.length) return;
+  yield* api({ ...options, postgresBin: await postgresPrograms(DEFAULT_MAJOR) });
+}
+
+async function* runOnPlatform(
   wanted: readonly string[],
   { volume, ...options }: Options,
 ): AsyncGenerator<Row> {
@@ -71,6 +85,12 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count;
   throw new InvalidArgumentError('must be a whole number from 1 to 10000');
+}
+
+function parseProjects(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= MIN_PROJECTS && count <= 1_000_000) return count;
+  throw new InvalidArgumentError(`must be a whole number from ${MIN_PROJECTS} to 1000000`);
 }
 
 function sizes(text: string): readonly DataSize[] {
