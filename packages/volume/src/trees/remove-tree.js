@@ -18,10 +18,30 @@ const changes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EPERM', 'ENOTE
  */
 export function removeTree({ path }, checkpoint) {
   try {
-    TreeDirectory.with(path, (tree) => emptyDirectory(tree, checkpoint));
-    rmdirSync(path);
+    for (let sweepsLeft = maxSweeps; sweepsLeft > 0; sweepsLeft -= 1) {
+      TreeDirectory.with(path, (tree) => emptyDirectory(tree, checkpoint));
+      if (removeIfEmpty(path, { isLast: sweepsLeft === 1 })) return;
+    }
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * A directory does not list an entry that is being swapped for another one, so one that seemed empty
+ * may not be.
+ *
+ * @param {string} path
+ * @param {{ readonly isLast: boolean }} attempt
+ */
+function removeIfEmpty(path, { isLast }) {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    const { code = '' } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (isLast || !['ENOTEMPTY', 'EEXIST'].includes(code)) throw error;
+    return false;
   }
 }
 
