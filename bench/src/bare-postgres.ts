@@ -2,13 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { FileLock, waitUntil } from '@pgfleet/kit';
 import type { ComputeRecord } from './compute-record.ts';
 import { firstRowOfStartingServer } from './first-row.ts';
 
-// What was just copied may still be on its way to the disk, and its first write waits for all of it.
-const START_TIMEOUT_MS = 300_000;
+const START_TIMEOUT_MS = 30_000;
 
 /** A timeline at rest, and the command line that its compute ran with. */
 export interface TimelineAtRest {
@@ -16,18 +15,29 @@ export interface TimelineAtRest {
   readonly lockPath: string;
   readonly postgres: string;
   readonly settings: readonly string[];
+  /** Within the data directory. */
+  readonly configFile: string;
 }
 
 /** Notes, while a compute runs, what a bare start of the same would be. */
 export function describeCompute(record: ComputeRecord, postgres: string): TimelineAtRest {
   const argv = readFileSync(`/proc/${record.postmaster.pid}/cmdline`, 'utf8').split('\0');
-  return { ...record, postgres, settings: settingsOf(argv) };
+  return { ...record, postgres, settings: settingsOf(argv), configFile: configFileOf(argv) };
 }
+
+// Paths inside a sandbox are of no use outside.
+const PLACES = ['unix_socket_directories=', 'config_file='];
 
 function settingsOf(argv: readonly string[]): string[] {
   return argv.filter(
-    (word, index) => argv[index - 1] === '-c' && !word.startsWith('unix_socket_directories='),
+    (word, index) =>
+      argv[index - 1] === '-c' && !PLACES.some((setting) => word.startsWith(setting)),
   );
+}
+
+function configFileOf(argv: readonly string[]): string {
+  const setting = argv.find((word) => word.startsWith('config_file='));
+  return setting ? basename(setting) : 'postgresql.conf';
 }
 
 export interface BareStart {
@@ -45,7 +55,11 @@ export async function bareStartMs(timeline: TimelineAtRest, login: BareStart): P
   const { uid, gid } = statSync(timeline.dataDirectory);
   const socketDirectory = mkdtempSync(join(tmpdir(), 'pgfleet-bench-'));
   chownSync(socketDirectory, uid, gid);
-  const settings = [...timeline.settings, `unix_socket_directories=${socketDirectory}`];
+  const settings = [
+    ...timeline.settings,
+    `unix_socket_directories=${socketDirectory}`,
+    `config_file=${join(timeline.dataDirectory, timeline.configFile)}`,
+  ];
   try {
     const start = performance.now();
     const child = spawn(
