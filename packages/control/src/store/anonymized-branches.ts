@@ -7,6 +7,7 @@ import { newOperations } from '../domain/new-operation.ts';
 import { insertDerivedTimeline } from './create-branch.ts';
 import type { Database } from './database.ts';
 import { touchBranchEndpoints } from './endpoints.ts';
+import { lockLeavingBranch } from './lock-branch.ts';
 import { insertOperations } from './operations.ts';
 import type { AnonymizationRow, BranchRow, OperationRow, Schema } from './schema.ts';
 
@@ -196,19 +197,8 @@ async function noteSuccess(tx: Database, branchId: BranchId, timelineId: string)
 }
 
 async function lockMasking(tx: Database, operation: OperationRow) {
-  const { project_id: projectId, branch_id: branchId, timeline_id: timelineId } = operation;
-  if (!branchId || !timelineId) throw new Error(`operation ${operation.id} masks nothing`);
-  await tx
-    .selectFrom('projects')
-    .select('id')
-    .where('id', '=', projectId)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
-  const branch = await tx
-    .selectFrom('branches')
-    .selectAll()
-    .where('id', '=', branchId)
-    .executeTakeFirstOrThrow();
+  const { projectId, branch, timelineId } = await lockLeavingBranch(tx, operation);
+  const branchId = branch.id;
   const anonymization = await getAnonymization(tx, branchId);
   return { branch, anonymization, timelineId, subject: { projectId, branchId } };
 }

@@ -1,4 +1,4 @@
-import type { BranchId, ProjectId, TimelineId, UserId } from '@pgfleet/contract';
+import type { BranchId, TimelineId, UserId } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import { newOperations } from '../domain/new-operation.ts';
 import type { BranchRestore } from '../domain/restore-branch.ts';
@@ -7,6 +7,8 @@ import { insertBranch, insertBranchContent, insertDerivedTimeline } from './crea
 import type { NewRole } from './create-branch.ts';
 import type { Database } from './database.ts';
 import { touchBranchEndpoints } from './endpoints.ts';
+import { lockLeavingBranch } from './lock-branch.ts';
+import type { LeavingBranch } from './lock-branch.ts';
 import { insertOperations } from './operations.ts';
 import type { BranchRow, OperationRow } from './schema.ts';
 
@@ -17,11 +19,8 @@ import type { BranchRow, OperationRow } from './schema.ts';
  * backup's or goes. Giving up ends it the other way round.
  */
 
-interface Restore {
-  readonly projectId: ProjectId;
-  readonly branch: BranchRow;
+interface Restore extends LeavingBranch {
   readonly backup: BranchRow | undefined;
-  readonly timelineId: TimelineId;
 }
 
 /** A restore that is about to begin. */
@@ -114,30 +113,18 @@ export function giveUpRestore(db: Database, operation: OperationRow): Promise<vo
   });
 }
 
-// All that changes branches locks the project first.
 async function lockRestore(tx: Database, operation: OperationRow): Promise<Restore> {
-  const { project_id: projectId, branch_id: branchId, timeline_id: timelineId } = operation;
-  if (!branchId || !timelineId) throw new Error(`operation ${operation.id} is no restore`);
-  await tx
-    .selectFrom('projects')
-    .select('id')
-    .where('id', '=', projectId)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
-  const branch = await tx
-    .selectFrom('branches')
-    .selectAll()
-    .where('id', '=', branchId)
-    .executeTakeFirstOrThrow();
+  const leaving = await lockLeavingBranch(tx, operation);
+  const { branch } = leaving;
   const backup = await tx
     .selectFrom('branches')
     .selectAll()
     .where('timeline_id', '=', branch.timeline_id)
-    .where('id', '<>', branchId)
+    .where('id', '<>', branch.id)
     .where('current_state', '=', 'resetting')
     .where('deleted_at', 'is', null)
     .executeTakeFirst();
-  return { projectId, branch, backup, timelineId };
+  return { ...leaving, backup };
 }
 
 // The host has to hear that the former timeline is the backup's, or that nobody needs it.

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import type { Database } from './database.ts';
 
 /*
@@ -10,32 +11,25 @@ const BATCH = 10_000;
 
 /** Forgets the answers that are older than a day: no client repeats a call for longer. */
 export function forgetOldAnswers(db: Database): Promise<number> {
-  return countDeleted(
-    db,
-    sql`delete from idempotency_keys where ctid = any(array(
-      select ctid from idempotency_keys where created_at < now() - interval '1 day'
-      order by created_at limit ${BATCH}))`,
-  );
+  return forgetOlder(db, {
+    table: 'idempotency_keys',
+    dated: 'created_at',
+    age: sql`interval '1 day'`,
+  });
 }
 
 /** Forgets operations that ended more than six months ago, as the contract announces. */
 export function forgetOldOperations(db: Database): Promise<number> {
-  return countDeleted(
-    db,
-    sql`delete from operations where ctid = any(array(
-      select ctid from operations where finished_at < now() - interval '6 months'
-      order by finished_at limit ${BATCH}))`,
-  );
+  return forgetOlder(db, {
+    table: 'operations',
+    dated: 'finished_at',
+    age: sql`interval '6 months'`,
+  });
 }
 
 /** Forgets drills that are older than a year. */
 export function forgetOldDrills(db: Database): Promise<number> {
-  return countDeleted(
-    db,
-    sql`delete from restore_drills where ctid = any(array(
-      select ctid from restore_drills where at < now() - interval '1 year'
-      order by at limit ${BATCH}))`,
-  );
+  return forgetOlder(db, { table: 'restore_drills', dated: 'at', age: sql`interval '1 year'` });
 }
 
 /** The first hour after another one in which something was metered that nobody can ask for now. */
@@ -66,6 +60,22 @@ const OLDEST = sql`date_trunc('month', now() - interval '366 days', 'UTC')`;
 
 // As the index has it.
 const INDEXED = sql`hour at time zone 'UTC'`;
+
+interface Ageing {
+  readonly table: 'idempotency_keys' | 'operations' | 'restore_drills';
+  /** The column that says how old a row is; there is an index on it. */
+  readonly dated: string;
+  readonly age: RawBuilder<unknown>;
+}
+
+function forgetOlder(db: Database, { table, dated, age }: Ageing): Promise<number> {
+  const [rows, at] = [sql.table(table), sql.ref(dated)];
+  return countDeleted(
+    db,
+    sql`delete from ${rows} where ctid = any(array(
+      select ctid from ${rows} where ${at} < now() - ${age} order by ${at} limit ${BATCH}))`,
+  );
+}
 
 async function countDeleted(
   db: Database,

@@ -20,7 +20,7 @@ import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
 import { computeSettings } from './compute-settings.ts';
 import { limitsFor } from './limits-for.ts';
 import { PhaseTimer } from './phase-timer.ts';
-import { startPostgres } from './start-postgres.ts';
+import { IN_PLACE_TIMEOUT_MS, startPostgres } from './start-postgres.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
 import type { LastWords } from '../timelines/last-words.ts';
@@ -38,8 +38,6 @@ const DISMISS_INTERVAL_MS = 5;
 // The first statements of the client that woke the compute belong to the wake.
 const UNTHROTTLED_MS = 1000;
 const LIMIT_RETRY_MS = 5000;
-// Points of history are taken often enough for much less.
-const IN_PLACE_TIMEOUT_MS = 30_000;
 const GROUP_REMOVAL = { attempts: 30, baseMs: 2, capMs: 20 } as const;
 
 /** One run of a compute, from its launch or adoption until no process of it is left. */

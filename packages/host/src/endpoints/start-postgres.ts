@@ -10,8 +10,12 @@ import { computeSettings } from './compute-settings.ts';
 import { launchLimits } from './limits-for.ts';
 import type { PhaseTimer } from './phase-timer.ts';
 
-// A standby whose WAL breaks off before it can be read waits for ever; there is another way then.
-const IN_PLACE_TIMEOUT_MS = 30_000;
+/**
+ * For how long a recovery may take on either side of the moment from which on it can be watched: a
+ * standby whose WAL breaks off waits for ever, and there is another way then. Points of history are
+ * taken often enough for much less.
+ */
+export const IN_PLACE_TIMEOUT_MS = 30_000;
 
 export interface StartPostgresOptions {
   readonly limitGroup: LimitGroup;
