@@ -160,7 +160,8 @@ class Ledger {
         this.times.push(rows[0]!.at);
       }
     } catch (error) {
-      if (!/terminat/.test(String(error))) throw error;
+      // The second is what `pg` says of a connection that ended between two statements.
+      if (!/terminat|not queryable/.test(String(error))) throw error;
     } finally {
       await client.end().catch(() => undefined);
     }

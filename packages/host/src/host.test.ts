@@ -122,6 +122,16 @@ describe('a compute', () => {
     expect(socketPath).toBeTruthy();
   });
 
+  test('that is deleted while it starts is told of as one that is not there', async () => {
+    const { endpointId } = await startTenant(host);
+    await host.suspend(endpointId);
+    const started = expect(host.start(endpointId)).rejects.toMatchObject({
+      code: 'endpoint_not_found',
+    });
+    await host.deleteEndpoint(endpointId);
+    await started;
+  });
+
   test('that cannot start says so, and starts once the reason is gone', async () => {
     const tenant = newTenant({ preloadLibraries: ['no_such_library'] });
     const { endpointId } = tenant.endpoint;

@@ -138,9 +138,9 @@ export class Endpoint {
     await this.suspend();
   }
 
-  /** Lets nothing start any more, and suspends. */
-  async close(): Promise<void> {
-    this.#closing.abort(new PgfleetError('unavailable', { message: 'the endpoint is going away' }));
+  /** Lets nothing start any more, and suspends; whoever waits for a start is told `reason`. */
+  async close(reason: PgfleetError): Promise<void> {
+    this.#closing.abort(reason);
     await this.suspend();
   }
 
@@ -304,7 +304,8 @@ export class Endpoint {
     } catch (error) {
       claims.release(timelineId, endpointId);
       const failure = await this.#nameFailure(error);
-      log.warn({ err: error, endpoint_id: endpointId }, 'compute could not be started');
+      const level = signal.aborted ? 'info' : 'warn';
+      log[level]({ err: error, endpoint_id: endpointId }, 'compute could not be started');
       this.usage.fail(failure.message);
       this.#apply('launch_failed');
       throw failure;

@@ -125,7 +125,7 @@ export class Endpoints {
   delete(endpointId: EndpointId): Promise<void> {
     const { specs, usage, computes, layout } = this.#parts;
     return this.#queue.run(endpointId, async () => {
-      await this.#endpoints.get(endpointId)?.close();
+      await this.#endpoints.get(endpointId)?.close(new PgfleetError('endpoint_not_found'));
       this.#endpoints.delete(endpointId);
       await rm(layout.sockets(endpointId), { recursive: true, force: true });
       await rm(layout.log(endpointId), { force: true });
@@ -174,7 +174,8 @@ export class Endpoints {
   /** Suspends everything; nothing starts any more. */
   async close(): Promise<void> {
     clearInterval(this.#persistTimer);
-    await inParallel(this.#endpoints.values(), STOPS_AT_ONCE, (endpoint) => endpoint.close());
+    const reason = new PgfleetError('unavailable', { message: 'the host is stopping' });
+    await inParallel(this.#endpoints.values(), STOPS_AT_ONCE, (endpoint) => endpoint.close(reason));
     await Promise.all(this.#writes);
   }
 
