@@ -125,11 +125,10 @@ describe('a compute', () => {
   test('that is deleted while it starts is told of as one that is not there', async () => {
     const { endpointId } = await startTenant(host);
     await host.suspend(endpointId);
-    const started = expect(host.start(endpointId)).rejects.toMatchObject({
-      code: 'endpoint_not_found',
-    });
-    await host.deleteEndpoint(endpointId);
-    await started;
+    await Promise.all([
+      expect(host.start(endpointId)).rejects.toMatchObject({ code: 'endpoint_not_found' }),
+      host.deleteEndpoint(endpointId),
+    ]);
   });
 
   test('that cannot start says so, and starts once the reason is gone', async () => {
