@@ -1,4 +1,3 @@
-import { hoursOfMonth } from './consumption.ts';
 import type { FrameUsage } from './consumption.ts';
 import { invalidQuery } from './invalid-request.ts';
 
@@ -72,17 +71,16 @@ export function splitList(listed: readonly string[]): string[] {
   return [...new Set(items)].filter((item) => item !== '');
 }
 
-/** The value of a metric over the branches of a frame, in whole units. */
-export function metricValue(
+/** Gives the value of a metric over the branches of a frame, in whole units. */
+export function metricOf(
   set: keyof typeof metricSets,
   name: string,
-  usages: readonly FrameUsage[],
-): number {
+): (usages: readonly FrameUsage[]) => number {
   const metrics: Readonly<Record<string, Metric>> = metricSets[set];
   const metric = metrics[name] ?? nothing;
-  return Math.round(usages.reduce((sum, usage) => sum + metric(usage), 0));
+  return (usages) => Math.round(usages.reduce((sum, usage) => sum + metric(usage), 0));
 }
 
-function monthly(bytes: number, { hours, start }: FrameUsage): number {
-  return (bytes * hours) / hoursOfMonth(start);
+function monthly(bytes: number, { hours, hoursOfMonth }: FrameUsage): number {
+  return (bytes * hours) / hoursOfMonth;
 }

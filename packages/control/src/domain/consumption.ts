@@ -10,17 +10,17 @@ import { consumptionPeriod } from './timestamps.ts';
 
 /** What was metered of a branch within a frame. */
 export interface MeteredFrame {
-  readonly start: Date;
-  readonly active_seconds: number;
-  readonly cu_seconds: number;
-  readonly bytes_out: number;
+  readonly startMs: number;
+  readonly activeSeconds: number;
+  readonly cuSeconds: number;
+  readonly bytesOut: number;
   readonly sizes: BranchSizes | null;
 }
 
 /** Sizes of a branch as last measured, in bytes. */
 export interface BranchSizes {
   /** The hour of the measurement. */
-  readonly since: Date;
+  readonly sinceMs: number;
   readonly logical: number;
   readonly data: number;
   readonly wal: number;
@@ -31,7 +31,7 @@ export interface MeteredBranch {
   readonly projectId: ProjectId;
   readonly branchId: BranchId;
   readonly isRoot: boolean;
-  readonly deletedAt: Date | null;
+  readonly deletedAtMs: number | null;
   /** As measured last before the range. */
   readonly before: BranchSizes | null;
   /** Ascending; without frames in which nothing was metered. */
@@ -40,8 +40,6 @@ export interface MeteredBranch {
 
 /** What a branch used within a frame. */
 export interface FrameUsage {
-  readonly start: Date;
-  readonly end: Date;
   readonly activeSeconds: number;
   readonly cuSeconds: number;
   readonly bytesOut: number;
@@ -52,6 +50,8 @@ export interface FrameUsage {
   readonly isRoot: boolean;
   /** How long the sizes held within the frame. */
   readonly hours: number;
+  /** Of the month that the frame lies in. */
+  readonly hoursOfMonth: number;
 }
 
 export interface FrameRange {
@@ -101,71 +101,109 @@ export function frameRange(
 export interface Frame {
   readonly start: Date;
   readonly end: Date;
+  /** The one that it lies in, the same object for all frames of a month. */
+  readonly month: Month;
+}
+
+/** A calendar month. */
+export interface Month {
+  readonly start: Date;
+  readonly end: Date;
+  readonly hours: number;
 }
 
 /** The frames of a range that have begun, the oldest first. */
 export function framesOf({ from, to, granularity }: FrameRange, now: Date): Frame[] {
   const frames: Frame[] = [];
+  let month = monthOf(from);
   for (let start = from; start < to && start <= now; ) {
+    if (start >= month.end) month = monthOf(start);
     const end = nextFrame(start, granularity);
-    frames.push({ start, end });
+    frames.push({ start, end, month });
     start = end;
   }
   return frames;
 }
 
-/** What a branch used, frame by frame; frames in which there was nothing are left out. */
+function monthOf(moment: Date): Month {
+  const { start, end } = consumptionPeriod(moment);
+  return { start, end, hours: (end.getTime() - start.getTime()) / HOUR_MS };
+}
+
+/** A frame, and what those branches used in it that used anything. */
+export interface UsedFrame {
+  readonly frame: Frame;
+  readonly usages: readonly FrameUsage[];
+}
+
+/** What branches used together, frame by frame; frames in which there was nothing are left out. */
 export function usageByFrame(
-  branch: MeteredBranch,
+  branches: readonly MeteredBranch[],
   frames: readonly Frame[],
   now: Date,
-): FrameUsage[] {
-  const metered = new Map(branch.frames.map((frame) => [frame.start.getTime(), frame]));
-  const usages: FrameUsage[] = [];
-  let sizes = branch.before;
-  for (const { start, end } of frames) {
-    const frame = metered.get(start.getTime());
-    sizes = frame?.sizes ?? sizes;
-    if (!frame && !sizes) continue;
-    const usage = describe({ frame, sizes, start, end }, branch, now);
-    if (frame || usage.hours > 0) usages.push(usage);
+): UsedFrame[] {
+  const walks = branches.map((branch) => walkAlong(branch, now.getTime()));
+  const used: UsedFrame[] = [];
+  for (const frame of frames) {
+    let usages: FrameUsage[] | undefined;
+    for (const usageIn of walks) {
+      const usage = usageIn(frame);
+      if (usage) (usages ??= []).push(usage);
+    }
+    if (usages) used.push({ frame, usages });
   }
-  return usages;
+  return used;
+}
+
+// To be asked for one frame after the other, the oldest first.
+function walkAlong(branch: MeteredBranch, nowMs: number): (frame: Frame) => FrameUsage | undefined {
+  let sizes = branch.before;
+  let next = 0;
+  return (frame) => {
+    const metered = branch.frames[next];
+    const isMetered = metered?.startMs === frame.start.getTime();
+    if (isMetered) next += 1;
+    if (isMetered && metered.sizes) sizes = metered.sizes;
+    if (!isMetered && !sizes) return undefined;
+    const hours = sizes ? hoursHeld({ sizes, frame }, branch, nowMs) : 0;
+    if (!isMetered && hours === 0) return undefined;
+    return describe(branch, { frame, hours, metered: isMetered ? metered : null, sizes });
+  };
+}
+
+function hoursHeld(
+  { sizes, frame }: { readonly sizes: BranchSizes; readonly frame: Frame },
+  { before, deletedAtMs }: MeteredBranch,
+  nowMs: number,
+): number {
+  const startMs = frame.start.getTime();
+  const sinceMs = before ? startMs : Math.max(startMs, sizes.sinceMs);
+  const untilMs = Math.min(frame.end.getTime(), nowMs, deletedAtMs ?? Infinity);
+  return Math.max(0, untilMs - sinceMs) / HOUR_MS;
 }
 
 function describe(
-  at: {
-    readonly frame: MeteredFrame | undefined;
+  { isRoot }: MeteredBranch,
+  within: {
+    readonly frame: Frame;
+    readonly hours: number;
+    readonly metered: MeteredFrame | null;
     readonly sizes: BranchSizes | null;
-    readonly start: Date;
-    readonly end: Date;
   },
-  { deletedAt, isRoot, before }: MeteredBranch,
-  now: Date,
 ): FrameUsage {
-  const { frame, sizes, start, end } = at;
-  const since = before ? start : new Date(Math.max(start.getTime(), sizes?.since.getTime() ?? 0));
-  const until = Math.min(end.getTime(), now.getTime(), deletedAt?.getTime() ?? Infinity);
-  const hours = sizes ? Math.max(0, until - since.getTime()) / HOUR_MS : 0;
-  const held = hours > 0 ? sizes : null;
+  const { frame, hours, metered } = within;
+  const held = hours > 0 ? within.sizes : null;
   return {
-    start,
-    end,
-    activeSeconds: frame?.active_seconds ?? 0,
-    cuSeconds: frame?.cu_seconds ?? 0,
-    bytesOut: frame?.bytes_out ?? 0,
+    activeSeconds: metered?.activeSeconds ?? 0,
+    cuSeconds: metered?.cuSeconds ?? 0,
+    bytesOut: metered?.bytesOut ?? 0,
     logicalBytes: held?.logical ?? 0,
     storedBytes: held ? held.data + held.wal : 0,
     walBytes: held?.wal ?? 0,
     isRoot,
     hours,
+    hoursOfMonth: frame.month.hours,
   };
-}
-
-/** The hours of the calendar month that a moment lies in. */
-export function hoursOfMonth(moment: Date): number {
-  const { start, end } = consumptionPeriod(moment);
-  return (end.getTime() - start.getTime()) / HOUR_MS;
 }
 
 // The form allows for seconds that no day has.

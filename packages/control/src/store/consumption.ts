@@ -6,7 +6,6 @@ import type {
   MeteredBranch,
   MeteredFrame,
 } from '../domain/consumption.ts';
-import { groupBy } from '../domain/group-by.ts';
 import type { Database } from './database.ts';
 import { belongsTo } from './project-access.ts';
 import { ownPage } from './project-pages.ts';
@@ -91,8 +90,6 @@ export function listConsumedBranches(
   );
 }
 
-const unitOf = { daily: 'day', monthly: 'month' } as const;
-
 /** Whose consumption is loaded: that of all branches of projects, or of some of them. */
 interface ConsumptionScope {
   readonly projectIds: readonly string[];
@@ -102,117 +99,98 @@ interface ConsumptionScope {
 /** Loads what was metered of the branches of projects, or of some of them, by frames. */
 export async function loadConsumption(
   db: Database,
-  scope: ConsumptionScope,
+  { projectIds, branchIds }: ConsumptionScope,
   range: FrameRange,
 ): Promise<MeteredBranch[]> {
-  const [branches, frames] = await Promise.all([
-    loadBranches(db, scope, range),
-    loadFrames(db, scope, range),
-  ]);
-  const byBranch = groupBy(frames, ({ branchId }) => branchId);
-  return branches.map(({ measured, ...branch }) => ({
-    ...branch,
-    before: sizesOf({ ...branch, measured }),
-    frames: (byBranch.get(branch.branchId) ?? []).map(frameOf),
+  const { rows } = await sql<BranchRow>`
+    select b.project_id as "projectId", b.id as "branchId", b.parent_id is null as "isRoot",
+      b.deleted_at as "deletedAt", (${sizesBefore(range)}) as before,
+      (select string_agg(${numbersOfFrame}, '],[') from (${framesOf(range)}) frame) as frames
+    from branches b
+    where b.project_id = any(${[...projectIds]})
+      ${branchIds ? sql`and b.id = any(${[...branchIds]})` : sql``}`.execute(db);
+  return rows.map((row) => ({
+    projectId: row.projectId,
+    branchId: row.branchId,
+    isRoot: row.isRoot,
+    deletedAtMs: row.deletedAt && row.deletedAt.getTime(),
+    before: row.before === null ? null : readSizes(row.before),
+    frames: row.frames === null ? [] : readFrames(row.frames),
   }));
 }
 
 /**
- * Sizes as a row has them; all null where nothing was measured. Of times there are many: they come
- * in milliseconds, which need no parsing.
+ * A branch with what was metered of it. A year of a thousand branches has more frames than could be
+ * had as rows of their own in good time: they come as JSON that consists of numbers.
  */
-interface SizesRow {
-  readonly measured: number | null;
-  readonly logical_bytes: number | null;
-  readonly data_bytes: number | null;
-  readonly wal_bytes: number | null;
+interface BranchRow extends Omit<MeteredBranch, 'before' | 'frames' | 'deletedAtMs'> {
+  readonly deletedAt: Date | null;
+  readonly before: string | null;
+  readonly frames: string | null;
 }
 
-type BranchRow = Omit<MeteredBranch, 'before' | 'frames'> & SizesRow;
-type FrameRow = Omit<MeteredFrame, 'sizes' | 'start'> &
-  SizesRow & { readonly branchId: BranchId; readonly start: number };
+// When it was measured, in milliseconds, and what was.
+const numbersOfSizes = sql`measured || ',' || coalesce(logical_bytes, 0) || ',' || data_bytes
+  || ',' || coalesce(wal_bytes, 0)`;
 
-// Every branch with its sizes as measured last before the range.
-async function loadBranches(
-  db: Database,
-  scope: ConsumptionScope,
-  { from }: FrameRange,
-): Promise<BranchRow[]> {
-  const { rows } = await sql<BranchRow>`
-    select b.project_id as "projectId", b.id as "branchId", b.parent_id is null as "isRoot",
-      b.deleted_at as "deletedAt", last.*
-    from branches b left join lateral (
-      select ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes from consumption c
-      where c.project_id = b.project_id and c.branch_id = b.id and c.hour < ${from}
-        and c.data_bytes is not null
-      order by c.hour desc limit 1
-    ) last on true
-    where ${isWithin(scope, 'b.project_id', 'b.id')}`.execute(db);
-  return rows;
+// What was counted, and what was measured if anything was.
+const numbersOfFrame = sql`concat_ws(',', start, active_seconds, cu_seconds, bytes_out,
+  ${numbersOfSizes})`;
+
+type Sizes = readonly [sinceMs?: number, logical?: number, data?: number, wal?: number];
+type Frame = readonly [startMs: number, active: number, cu: number, bytesOut: number, ...Sizes];
+
+function readSizes(numbers: string): BranchSizes | null {
+  return sizesOf(...(JSON.parse(`[${numbers}]`) as Sizes));
 }
+
+function readFrames(frames: string): MeteredFrame[] {
+  return (JSON.parse(`[[${frames}]]`) as Frame[]).map(
+    ([startMs, activeSeconds, cuSeconds, bytesOut, sinceMs, logical, data, wal]) => {
+      const sizes = sizesOf(sinceMs, logical, data, wal);
+      return { startMs, activeSeconds, cuSeconds, bytesOut, sizes };
+    },
+  );
+}
+
+function sizesOf(...[sinceMs, logical = 0, data = 0, wal = 0]: Sizes): BranchSizes | null {
+  return sinceMs === undefined ? null : { sinceMs, logical, data, wal };
+}
+
+// As measured last before the range.
+function sizesBefore({ from }: FrameRange) {
+  return sql`select ${numbersOfSizes} from (
+    select ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes
+    from consumption c
+    where c.project_id = b.project_id and c.branch_id = b.id and c.hour < ${from}
+      and c.data_bytes is not null
+    order by c.hour desc limit 1) last`;
+}
+
+const unitOf = { daily: 'day', monthly: 'month' } as const;
 
 // Sums of a frame, and the sizes of its last measurement, ascending.
-async function loadFrames(
-  db: Database,
-  scope: ConsumptionScope,
-  { from, to, granularity }: FrameRange,
-): Promise<FrameRow[]> {
-  const isMetered = sql`${isWithin(scope, 'project_id', 'branch_id')}
-    and hour >= ${from} and hour < ${to}`;
-  const { rows } = await (granularity === 'hourly'
-    ? sql<FrameRow>`
-        select branch_id as "branchId", ${millisecondsOf('hour')} as start,
-          active_seconds, cu_seconds, bytes_out,
-          case when data_bytes is not null then ${millisecondsOf('hour')} end as measured,
-          logical_bytes, data_bytes, wal_bytes
-        from consumption where ${isMetered} order by hour`
-    : sql<FrameRow>`
-        select frame."branchId", ${millisecondsOf('frame.start')} as start,
-          frame.active_seconds, frame.cu_seconds, frame.bytes_out,
-          ${millisecondsOf('frame.measured')} as measured,
-          sizes.logical_bytes, sizes.data_bytes, sizes.wal_bytes
-        from (
-          select project_id, branch_id as "branchId",
-            date_trunc(${unitOf[granularity]}, hour, 'UTC') as start,
-            sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
-            sum(bytes_out) as bytes_out,
-            max(hour) filter (where data_bytes is not null) as measured
-          from consumption where ${isMetered} group by project_id, branch_id, start
-        ) frame
-          left join lateral (
-            select logical_bytes, data_bytes, wal_bytes from consumption c
-            where c.project_id = frame.project_id and c.branch_id = frame."branchId"
-              and c.hour = frame.measured
-            limit 1 -- One by one: a join would be planned as a walk along all there is.
-          ) sizes on true
-        order by frame.start`
-  ).execute(db);
-  return rows;
-}
-
-function isWithin({ projectIds, branchIds }: ConsumptionScope, project: string, branch: string) {
-  const isOfProject = sql`${sql.ref(project)} = any(${[...projectIds]})`;
-  return branchIds
-    ? sql`${isOfProject} and ${sql.ref(branch)} = any(${[...branchIds]})`
-    : isOfProject;
+function framesOf({ from, to, granularity }: FrameRange) {
+  const isMetered = sql`c.project_id = b.project_id and c.branch_id = b.id
+    and c.hour >= ${from} and c.hour < ${to}`;
+  if (granularity === 'hourly') {
+    return sql`select ${millisecondsOf('hour')} as start, active_seconds, cu_seconds, bytes_out,
+        ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes
+      from consumption c where ${isMetered} order by hour`;
+  }
+  return sql`select ${millisecondsOf('day')} as start, active_seconds, cu_seconds, bytes_out,
+      last[1] as measured, last[2] as logical_bytes, last[3] as data_bytes, last[4] as wal_bytes
+    from (
+      select date_trunc(${unitOf[granularity]}, hour, 'UTC') as day,
+        sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
+        sum(bytes_out) as bytes_out,
+        -- The greatest one is the last.
+        max(array[${millisecondsOf('hour')}, logical_bytes, data_bytes, wal_bytes])
+          filter (where data_bytes is not null) as last
+      from consumption c where ${isMetered} group by day order by day
+    ) sums`;
 }
 
 function millisecondsOf(column: string) {
-  return sql`(extract(epoch from ${sql.ref(column)}) * 1000)::double precision`;
-}
-
-function frameOf(row: FrameRow): MeteredFrame {
-  const { start, active_seconds, cu_seconds, bytes_out } = row;
-  const sizes = sizesOf(row);
-  return { start: new Date(start), active_seconds, cu_seconds, bytes_out, sizes };
-}
-
-function sizesOf({ measured, logical_bytes, data_bytes, wal_bytes }: SizesRow): BranchSizes | null {
-  if (measured === null) return null;
-  return {
-    since: new Date(measured),
-    logical: logical_bytes ?? 0,
-    data: data_bytes ?? 0,
-    wal: wal_bytes ?? 0,
-  };
+  return sql`date_part('epoch', ${sql.ref(column)}) * 1000`;
 }

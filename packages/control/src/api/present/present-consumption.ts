@@ -1,48 +1,36 @@
 import { createHash } from 'node:crypto';
 import type { ConsumptionFrame, ConsumptionPeriod } from '@pgfleet/contract';
-import type { FrameUsage } from '../../domain/consumption.ts';
+import type { FrameUsage, UsedFrame } from '../../domain/consumption.ts';
 import { groupBy } from '../../domain/group-by.ts';
-import { consumptionPeriod, timestamp } from '../../domain/timestamps.ts';
+import { timestamp } from '../../domain/timestamps.ts';
 
-/** How a frame of consumption shows its metrics. */
-export type PresentMetrics = (usages: readonly FrameUsage[]) => Partial<ConsumptionFrame>;
-
-/** What the branches of `owner` used, by calendar months and frames, the oldest first. */
-export function presentPeriods(
-  owner: string,
+/** How a frame that begins and ends shows what was used in it. */
+export type PresentFrame = (
+  start: string,
+  end: string,
   usages: readonly FrameUsage[],
-  { now, metrics }: { readonly now: Date; readonly metrics: PresentMetrics },
-): ConsumptionPeriod[] {
-  const byFrame = groupBy(usages, ({ start }) => start.getTime());
-  const frames = [...byFrame.values()].toSorted((a, b) => startOf(a) - startOf(b));
-  const byMonth = groupBy(frames, monthOf);
-  return [...byMonth.values()].map((framesOfMonth) => {
-    const { start, end } = consumptionPeriod(new Date(startOf(framesOfMonth[0] ?? [])));
-    return {
-      period_id: periodId(owner, start),
-      period_plan: 'unlimited',
-      period_start: timestamp(start),
-      ...(end <= now ? { period_end: timestamp(end) } : {}),
-      consumption: framesOfMonth.map((frame) => presentFrame(frame, metrics)),
-    };
-  });
-}
+) => ConsumptionFrame;
 
-function presentFrame(usages: readonly FrameUsage[], metrics: PresentMetrics): ConsumptionFrame {
-  const { start, end } = usages[0] ?? { start: new Date(0), end: new Date(0) };
-  return {
-    timeframe_start: labelOf(start),
-    timeframe_end: labelOf(end),
-    ...metrics(usages),
+/** What an owner used, frame by frame, by calendar months, the oldest first. */
+export type PresentPeriods = (owner: string, used: readonly UsedFrame[]) => ConsumptionPeriod[];
+
+/** How all owners of one answer are presented: thousands of them share frames and ids. */
+export function periodsPresenter(presentFrame: PresentFrame, now: Date): PresentPeriods {
+  const ids = new PeriodIds();
+  return (owner, used) => {
+    const byMonth = groupBy(used, ({ frame }) => frame.month);
+    return [...byMonth].map(([{ start, end }, usedInMonth]) => ({
+      period_id: ids.of(owner, start),
+      period_plan: 'unlimited',
+      period_start: labelOf(start),
+      ...(end <= now ? { period_end: labelOf(end) } : {}),
+      consumption: usedInMonth.map(({ frame, usages }) =>
+        presentFrame(labelOf(frame.start), labelOf(frame.end), usages),
+      ),
+    }));
   };
 }
 
-// A number that only frames of the same month have.
-function monthOf([first]: readonly FrameUsage[]): number {
-  return first ? first.start.getUTCFullYear() * 12 + first.start.getUTCMonth() : 0;
-}
-
-// Thousands of branches share the frames of a range.
 const labels = new WeakMap<Date, string>();
 
 function labelOf(at: Date): string {
@@ -51,15 +39,20 @@ function labelOf(at: Date): string {
   return label;
 }
 
-function startOf([first]: readonly FrameUsage[]): number {
-  return first?.start.getTime() ?? 0;
+// The same month of the same owner always has the same id, and no row has to be kept for it.
+class PeriodIds {
+  readonly #known = new Map<string, string>();
+
+  of(owner: string, start: Date): string {
+    const name = `${owner}/${labelOf(start)}`;
+    const id = this.#known.get(name) ?? uuidOf(name);
+    this.#known.set(name, id);
+    return id;
+  }
 }
 
-// The same month of the same owner always has the same id, and no row has to be kept for it.
-function periodId(owner: string, start: Date): string {
-  const hex = createHash('sha256')
-    .update(`${owner}/${timestamp(start)}`)
-    .digest('hex');
+function uuidOf(name: string): string {
+  const hex = createHash('sha256').update(name).digest('hex');
   const variant = ((parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
   return [
     hex.slice(0, 8),

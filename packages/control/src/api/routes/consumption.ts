@@ -7,7 +7,7 @@ import type { BranchConsumptionList, ProjectConsumptionList, ProjectId } from '@
 import type { FastifyInstance } from 'fastify';
 import {
   legacyDefaults,
-  metricValue,
+  metricOf,
   requestedMetrics,
   splitList,
 } from '../../domain/consumption-metrics.ts';
@@ -25,8 +25,8 @@ import {
 import type { ProjectPage } from '../../store/project-pages.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
-import { presentPeriods } from '../present/present-consumption.ts';
-import type { PresentMetrics } from '../present/present-consumption.ts';
+import { periodsPresenter } from '../present/present-consumption.ts';
+import type { PresentFrame } from '../present/present-consumption.ts';
 
 const MAX_IDS = 100;
 
@@ -44,13 +44,13 @@ function legacyRoute(app: FastifyInstance, context: ApiContext): void {
     async (request): Promise<ProjectConsumptionList> => {
       const { query } = request;
       const names = requestedMetrics('legacy', query.metrics ?? legacyNames(query));
-      const metrics: PresentMetrics = (usages) =>
-        Object.fromEntries(
-          [...new Set([...legacyDefaults, ...names])].map((name) => [
-            name,
-            metricValue('legacy', name, usages),
-          ]),
-        );
+      const shown = [...new Set([...legacyDefaults, ...names])].map(
+        (name) => [name, metricOf('legacy', name)] as const,
+      );
+      const presentFrame: PresentFrame = (start, end, usages) => {
+        const values = shown.map(([name, valueOf]) => [name, valueOf(usages)]);
+        return { timeframe_start: start, timeframe_end: end, ...Object.fromEntries(values) };
+      };
       const range = frameRange(query, new Date());
       const principal = principalOf(request);
       requireNoScope(principal);
@@ -58,7 +58,7 @@ function legacyRoute(app: FastifyInstance, context: ApiContext): void {
         ? [requireOrganization(principal, query.org_id, 'view')]
         : organizationsWith(principal, 'view');
       const projects = await listConsumedProjects(context.db, organizationIds, pageOf(query));
-      return presentProjects(projects, { range, metrics }, context);
+      return presentProjects(projects, { range, presentFrame }, context);
     },
   );
 }
@@ -69,11 +69,11 @@ function projectsRoute(app: FastifyInstance, context: ApiContext): void {
     { schema: { querystring: ProjectConsumptionQuery } },
     async (request): Promise<ProjectConsumptionList> => {
       const { query } = request;
-      const metrics = namedMetrics('projects', query.metrics);
+      const presentFrame = namedMetrics('projects', query.metrics);
       const range = frameRange(query, new Date());
       const organizationId = requireOrganization(principalOf(request), query.org_id, 'view');
       const projects = await listNewestProjects(context.db, organizationId, pageOf(query));
-      return presentProjects(projects, { range, metrics }, context);
+      return presentProjects(projects, { range, presentFrame }, context);
     },
   );
 }
@@ -85,7 +85,7 @@ function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
     async (request): Promise<BranchConsumptionList> => {
       const { query } = request;
       const now = new Date();
-      const metrics = namedMetrics('branches', query.metrics);
+      const presentFrame = namedMetrics('branches', query.metrics);
       const range = frameRange(query, now);
       const projectIds = requestedIds('project_ids', query.project_ids);
       if (projectIds.length === 0) throw invalidQuery('project_ids', 'field required');
@@ -99,14 +99,13 @@ function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
       const branchIds = branches.map(({ id }) => id);
       const metered = await loadConsumption(db, { projectIds, branchIds }, range);
       const frames = framesOf(range, now);
-      const byBranch = new Map(metered.map((branch) => [branch.branchId, branch]));
+      const byBranch = groupBy(metered, ({ branchId }) => branchId);
+      const presentPeriods = periodsPresenter(presentFrame, now);
       const last = branches.at(-1);
       return {
         branches: branches.map(({ project_id: projectId, id }) => {
-          const branch = byBranch.get(id);
-          const usages = branch ? usageByFrame(branch, frames, now) : [];
-          const periods = presentPeriods(projectId, usages, { now, metrics });
-          return { project_id: projectId, branch_id: id, periods };
+          const used = usageByFrame(byBranch.get(id) ?? [], frames, now);
+          return { project_id: projectId, branch_id: id, periods: presentPeriods(projectId, used) };
         }),
         ...(last ? { pagination: { cursor: `${last.project_id}/${last.id}` } } : {}),
       };
@@ -116,34 +115,33 @@ function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
 
 async function presentProjects(
   projectIds: readonly ProjectId[],
-  { range, metrics }: { readonly range: FrameRange; readonly metrics: PresentMetrics },
+  { range, presentFrame }: { readonly range: FrameRange; readonly presentFrame: PresentFrame },
   { db }: ApiContext,
 ): Promise<ProjectConsumptionList> {
   const now = new Date();
   const metered = await loadConsumption(db, { projectIds }, range);
   const byProject = groupBy(metered, ({ projectId }) => projectId);
   const frames = framesOf(range, now);
+  const presentPeriods = periodsPresenter(presentFrame, now);
   const cursor = projectIds.at(-1);
   return {
     projects: projectIds.map((projectId) => {
-      const branches = byProject.get(projectId) ?? [];
-      const usages = branches.flatMap((branch) => usageByFrame(branch, frames, now));
-      return {
-        project_id: projectId,
-        periods: presentPeriods(projectId, usages, { now, metrics }),
-      };
+      const used = usageByFrame(byProject.get(projectId) ?? [], frames, now);
+      return { project_id: projectId, periods: presentPeriods(projectId, used) };
     }),
     ...(cursor ? { pagination: { cursor } } : {}),
   };
 }
 
-function namedMetrics(set: 'projects' | 'branches', listed: readonly string[]): PresentMetrics {
-  const names = requestedMetrics(set, listed);
-  return (usages) => ({
-    metrics: names.map((name) => ({
-      metric_name: name,
-      value: metricValue(set, name, usages),
-    })),
+function namedMetrics(set: 'projects' | 'branches', listed: readonly string[]): PresentFrame {
+  const shown = requestedMetrics(set, listed).map((name) => ({
+    name,
+    valueOf: metricOf(set, name),
+  }));
+  return (start, end, usages) => ({
+    timeframe_start: start,
+    timeframe_end: end,
+    metrics: shown.map(({ name, valueOf }) => ({ metric_name: name, value: valueOf(usages) })),
   });
 }
 
