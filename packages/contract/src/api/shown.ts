@@ -1,13 +1,20 @@
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
 
-/** What a schema describes, as a value that nobody changes. */
+/**
+ * What a schema describes, as a value that nobody changes. What it leaves open may also be undefined,
+ * which JSON leaves out.
+ */
 export type Shown<Schema extends TSchema> = DeepReadonly<Static<Schema>>;
 
 // Branded texts are objects to the compiler, and are left as they are.
 type DeepReadonly<T> = T extends string | number | boolean | null
   ? T
-  : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : { readonly [Key in keyof T]: DeepReadonly<T[Key]> | IfOptional<T, Key> };
+
+type IfOptional<T, Key extends keyof T> = {} extends Pick<T, Key> ? undefined : never;
 
 /** A moment in UTC, to the second unless it is said otherwise. */
 export const Timestamp = Type.String({ format: 'date-time' });

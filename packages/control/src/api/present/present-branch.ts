@@ -1,5 +1,5 @@
 import type { Branch } from '@pgfleet/contract';
-import { timestamp } from '../../domain/timestamps.ts';
+import { optionalTimestamp, timestamp } from '../../domain/timestamps.ts';
 import type { BranchDetails } from '../../store/branches.ts';
 import type { BranchRow } from '../../store/schema.ts';
 
@@ -9,14 +9,14 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
   return {
     id: branch.id,
     project_id: branch.project_id,
-    ...(branch.parent_id ? { parent_id: branch.parent_id } : {}),
-    ...(branch.parent_lsn ? { parent_lsn: branch.parent_lsn } : {}),
-    ...(branch.parent_timestamp ? { parent_timestamp: timestamp(branch.parent_timestamp) } : {}),
+    parent_id: branch.parent_id ?? undefined,
+    parent_lsn: branch.parent_lsn ?? undefined,
+    parent_timestamp: optionalTimestamp(branch.parent_timestamp),
     name: branch.name,
     current_state: branch.current_state,
-    ...(branch.pending_state ? { pending_state: branch.pending_state } : {}),
+    pending_state: branch.pending_state ?? undefined,
     state_changed_at: timestamp(branch.state_changed_at),
-    ...optional('logical_size', branch.logical_size),
+    logical_size: branch.logical_size ?? undefined,
     creation_source: 'console',
     primary: branch.is_default,
     default: branch.is_default,
@@ -28,16 +28,16 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
     data_transfer_bytes: Math.round(branch.bytes_out ?? 0),
     created_at: timestamp(branch.created_at),
     updated_at: timestamp(branch.updated_at),
-    ...optional('ttl_interval_seconds', branch.ttl_interval_seconds),
-    ...optional('expires_at', branch.expires_at && timestamp(branch.expires_at)),
-    ...optional('last_reset_at', branch.last_reset_at && timestamp(branch.last_reset_at)),
-    ...(branch.creator_name ? { created_by: { name: branch.creator_name, image: '' } } : {}),
+    ttl_interval_seconds: branch.ttl_interval_seconds ?? undefined,
+    expires_at: optionalTimestamp(branch.expires_at),
+    last_reset_at: optionalTimestamp(branch.last_reset_at),
+    created_by: branch.creator_name ? { name: branch.creator_name, image: '' } : undefined,
     init_source: branch.init_source,
-    ...optional('restore_status', branch.restore_status),
-    ...optional('restored_from', branch.restored_from),
-    ...optional('restored_as', branch.restored_as),
-    ...presentRestrictions(branch),
-    ...presentRecovery(branch),
+    restore_status: branch.restore_status ?? undefined,
+    restored_from: branch.restored_from ?? undefined,
+    restored_as: branch.restored_as ?? undefined,
+    restricted_actions: presentRestrictions(branch),
+    recovery: presentRecovery(branch),
   };
 }
 
@@ -46,25 +46,19 @@ const RESTRICTED = ['restore', 'delete-rw-endpoint'];
 function presentRestrictions({
   is_protected: isProtected,
   is_anonymized: isAnonymized,
-}: BranchRow): Pick<Branch, 'restricted_actions'> {
-  if (!isProtected && !isAnonymized) return {};
+}: BranchRow): Branch['restricted_actions'] {
+  if (!isProtected && !isAnonymized) return undefined;
   const reason = isAnonymized ? 'the branch is anonymized' : 'the branch is protected';
-  return { restricted_actions: RESTRICTED.map((name) => ({ name, reason })) };
+  return RESTRICTED.map((name) => ({ name, reason }));
 }
 
 // Whom nobody deleted ran out of time.
-function presentRecovery(branch: BranchRow): Pick<Branch, 'recovery'> {
+function presentRecovery(branch: BranchRow): Branch['recovery'] {
   const { deleted_at: deletedAt, purge_at: purgeAt } = branch;
-  if (!deletedAt || !purgeAt) return {};
+  if (!deletedAt || !purgeAt) return undefined;
   return {
-    recovery: {
-      deleted_at: timestamp(deletedAt),
-      recoverable_until: timestamp(purgeAt),
-      deletion_method: branch.deleted_by ? 'user' : 'ttl',
-    },
+    deleted_at: timestamp(deletedAt),
+    recoverable_until: timestamp(purgeAt),
+    deletion_method: branch.deleted_by ? 'user' : 'ttl',
   };
-}
-
-function optional(name: keyof Branch, value: unknown) {
-  return value === null || value === undefined ? {} : { [name]: value };
 }

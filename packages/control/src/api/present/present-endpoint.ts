@@ -1,7 +1,7 @@
 import type { Endpoint } from '@pgfleet/contract';
 import { endpointHost, proxyHost } from '../../domain/addresses.ts';
 import type { Installation } from '../../domain/installation.ts';
-import { timestamp } from '../../domain/timestamps.ts';
+import { optionalTimestamp, timestamp } from '../../domain/timestamps.ts';
 import type { EndpointRow } from '../../store/schema.ts';
 
 /** An endpoint of a region as the API shows it. */
@@ -13,7 +13,7 @@ export function presentEndpoint(
   return {
     host: endpointHost({ id: endpoint.id, regionId }, installation),
     id: endpoint.id,
-    ...(endpoint.name ? { name: endpoint.name } : {}),
+    name: endpoint.name || undefined,
     project_id: endpoint.project_id,
     branch_id: endpoint.branch_id,
     autoscaling_limit_min_cu: endpoint.min_cu,
@@ -21,24 +21,20 @@ export function presentEndpoint(
     region_id: regionId,
     type: endpoint.type,
     current_state: endpoint.current_state,
-    ...(endpoint.pending_state ? { pending_state: endpoint.pending_state } : {}),
+    pending_state: endpoint.pending_state ?? undefined,
     settings: endpoint.settings,
     pooler_enabled: endpoint.pooler_enabled,
     pooler_mode: 'transaction',
     disabled: endpoint.is_disabled,
     passwordless_access: endpoint.passwordless_access,
-    ...optional('last_active', endpoint.last_active),
+    last_active: optionalTimestamp(endpoint.last_active),
     creation_source: 'console',
     created_at: timestamp(endpoint.created_at),
     updated_at: timestamp(endpoint.updated_at),
-    ...optional('started_at', endpoint.started_at),
-    ...optional('suspended_at', endpoint.suspended_at),
+    started_at: optionalTimestamp(endpoint.started_at),
+    suspended_at: optionalTimestamp(endpoint.suspended_at),
     proxy_host: proxyHost(regionId, installation),
     suspend_timeout_seconds: endpoint.suspend_timeout_seconds,
     provisioner: endpoint.provisioner,
   };
-}
-
-function optional(name: 'last_active' | 'started_at' | 'suspended_at', at: Date | null) {
-  return at ? { [name]: timestamp(at) } : {};
 }

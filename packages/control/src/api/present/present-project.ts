@@ -1,7 +1,17 @@
-import type { Project, ProjectListItem, ProjectSettings } from '@pgfleet/contract';
+import type {
+  DefaultEndpointSettings,
+  Project,
+  ProjectListItem,
+  ProjectSettings,
+} from '@pgfleet/contract';
 import { proxyHost } from '../../domain/addresses.ts';
 import type { Installation } from '../../domain/installation.ts';
-import { consumptionPeriod, noTimestamp, timestamp } from '../../domain/timestamps.ts';
+import {
+  consumptionPeriod,
+  noTimestamp,
+  optionalTimestamp,
+  timestamp,
+} from '../../domain/timestamps.ts';
 import type { ProjectDetails } from '../../store/projects.ts';
 import type { ProjectRow } from '../../store/schema.ts';
 
@@ -22,14 +32,18 @@ export const noUsage: ProjectUsage = {
   synthetic_storage_size: null,
 };
 
+/*
+ * Fields that several of these objects have are named in each: an object that another one is spread
+ * into takes twenty times as long to make, and a page of a list has hundreds of them.
+ */
+
 /** A project as the answer to a change shows it: without the consumption period and the owner. */
 export function presentProject(
   project: ProjectRow & ProjectUsage,
   installation: Installation,
 ): Project {
   const seconds = Math.round(project.active_seconds);
-  const size = project.synthetic_storage_size;
-  const { creation_source: source, ...common } = presentCommon(project, installation);
+  const limitBytes = logicalSizeLimit(project);
   return {
     data_storage_bytes_hour: 0,
     data_transfer_bytes: Math.round(project.bytes_out),
@@ -37,16 +51,27 @@ export function presentProject(
     compute_time_seconds: seconds,
     active_time_seconds: seconds,
     cpu_used_sec: seconds,
-    ...common,
-    creation_source: source,
+    id: project.id,
+    platform_id: platformOf(project),
+    region_id: project.region_id,
+    name: project.name,
+    provisioner: project.provisioner,
+    default_endpoint_settings: presentEndpointDefaults(project.default_endpoint_settings),
+    settings: presentSettings(project.settings),
+    pg_version: project.pg_major,
+    proxy_host: proxyHost(project.region_id, installation),
+    branch_logical_size_limit: Math.floor(limitBytes / BYTES_PER_MIB),
+    branch_logical_size_limit_bytes: limitBytes,
+    store_passwords: project.store_passwords,
+    creation_source: 'console',
     history_retention_seconds: project.history_retention_seconds,
     created_at: timestamp(project.created_at),
     updated_at: timestamp(project.updated_at),
-    ...(size === null ? {} : { synthetic_storage_size: size }),
+    synthetic_storage_size: project.synthetic_storage_size ?? undefined,
     consumption_period_start: noTimestamp,
     consumption_period_end: noTimestamp,
     owner_id: project.owner_id,
-    ...lastActive(project),
+    compute_last_active_at: optionalTimestamp(project.compute_last_active_at),
     org_id: project.organization_id,
   };
 }
@@ -59,7 +84,7 @@ export function presentProjectDetails(
   const { start, end } = consumptionPeriod(new Date());
   const {
     org_id: organizationId,
-    compute_last_active_at: _,
+    compute_last_active_at: lastActiveAt,
     ...shown
   } = presentProject(project, installation);
   return {
@@ -72,98 +97,88 @@ export function presentProjectDetails(
       branches_limit: -1,
       subscription_type: 'UNKNOWN',
     },
-    ...lastActive(project),
-    ...(organizationId ? { org_id: organizationId } : {}),
+    compute_last_active_at: lastActiveAt,
+    org_id: organizationId,
   };
 }
 
-/** A project as lists show it. */
-export function presentProjectListItem(
-  project: ProjectDetails,
+/** Projects as lists show them. */
+export function presentProjectListItems(
+  projects: readonly ProjectDetails[],
   installation: Installation,
-): ProjectListItem {
-  const seconds = Math.round(project.active_seconds);
-  const { creation_source: source, ...common } = presentCommon(project, installation);
-  return {
-    ...common,
-    active_time: seconds,
-    cpu_used_sec: seconds,
-    creation_source: source,
-    created_at: timestamp(project.created_at),
-    updated_at: timestamp(project.updated_at),
-    synthetic_storage_size: project.synthetic_storage_size ?? 0,
-    quota_reset_at: timestamp(consumptionPeriod(new Date()).end),
-    owner_id: project.owner_id,
-    ...lastActive(project),
-    org_id: project.organization_id,
-    ...recovery(project),
-  };
+): ProjectListItem[] {
+  const quotaResetAt = timestamp(consumptionPeriod(new Date()).end);
+  return projects.map((project) => {
+    const seconds = Math.round(project.active_seconds);
+    const limitBytes = logicalSizeLimit(project);
+    const recoverableUntil = project.deleted_at && project.purge_at;
+    return {
+      id: project.id,
+      platform_id: platformOf(project),
+      region_id: project.region_id,
+      name: project.name,
+      provisioner: project.provisioner,
+      default_endpoint_settings: presentEndpointDefaults(project.default_endpoint_settings),
+      settings: presentSettings(project.settings),
+      pg_version: project.pg_major,
+      proxy_host: proxyHost(project.region_id, installation),
+      branch_logical_size_limit: Math.floor(limitBytes / BYTES_PER_MIB),
+      branch_logical_size_limit_bytes: limitBytes,
+      store_passwords: project.store_passwords,
+      active_time: seconds,
+      cpu_used_sec: seconds,
+      creation_source: 'console',
+      created_at: timestamp(project.created_at),
+      updated_at: timestamp(project.updated_at),
+      synthetic_storage_size: project.synthetic_storage_size ?? 0,
+      quota_reset_at: quotaResetAt,
+      owner_id: project.owner_id,
+      compute_last_active_at: optionalTimestamp(project.compute_last_active_at),
+      org_id: project.organization_id,
+      deleted_at: optionalTimestamp(recoverableUntil && project.deleted_at),
+      recoverable_until: optionalTimestamp(recoverableUntil),
+    };
+  });
 }
 
-function presentCommon(project: ProjectRow, installation: Installation) {
-  const limit = project.settings.quota?.logical_size_bytes || DEFAULT_LOGICAL_SIZE_BYTES;
-  return {
-    id: project.id,
-    platform_id: project.region_id.split('-')[0] ?? '',
-    region_id: project.region_id,
-    name: project.name,
-    provisioner: project.provisioner,
-    default_endpoint_settings: presentEndpointDefaults(project),
-    settings: presentSettings(project.settings),
-    pg_version: project.pg_major,
-    proxy_host: proxyHost(project.region_id, installation),
-    branch_logical_size_limit: Math.floor(limit / BYTES_PER_MIB),
-    branch_logical_size_limit_bytes: limit,
-    store_passwords: project.store_passwords,
-    creation_source: 'console',
-  };
+function platformOf({ region_id: regionId }: ProjectRow): string {
+  return regionId.split('-')[0] ?? '';
 }
+
+function logicalSizeLimit({ settings }: ProjectRow): number {
+  return settings.quota?.logical_size_bytes || DEFAULT_LOGICAL_SIZE_BYTES;
+}
+
+// With each of them named, none can be forgotten.
+type EveryField<T> = { readonly [Key in keyof Required<T>]: T[Key] | undefined };
 
 // `jsonb` does not keep the order of keys; the contract's answers have one.
-function presentSettings(settings: ProjectSettings): ProjectSettings {
-  const {
-    quota,
-    allowed_ips: allowedIps,
-    enable_logical_replication: logicalReplication = false,
-    maintenance_window: maintenanceWindow,
-    block_public_connections: blockPublic = false,
-    block_vpc_connections: blockVpc = false,
-    ...rest
-  } = settings;
+function presentSettings(settings: ProjectSettings): EveryField<ProjectSettings> {
+  const { allowed_ips: allowedIps } = settings;
   return {
-    ...(quota ? { quota } : {}),
+    quota: settings.quota,
     allowed_ips: {
       ips: allowedIps?.ips ?? [],
       protected_branches_only: allowedIps?.protected_branches_only ?? false,
     },
-    enable_logical_replication: logicalReplication,
-    ...(maintenanceWindow ? { maintenance_window: maintenanceWindow } : {}),
-    block_public_connections: blockPublic,
-    block_vpc_connections: blockVpc,
-    ...rest,
+    enable_logical_replication: settings.enable_logical_replication ?? false,
+    maintenance_window: settings.maintenance_window,
+    block_public_connections: settings.block_public_connections ?? false,
+    block_vpc_connections: settings.block_vpc_connections ?? false,
+    hipaa: settings.hipaa,
+    audit_log_level: settings.audit_log_level,
+    preload_libraries: settings.preload_libraries,
   };
 }
 
-function presentEndpointDefaults({ default_endpoint_settings: settings }: ProjectRow) {
-  const {
-    autoscaling_limit_min_cu: min,
-    autoscaling_limit_max_cu: max,
-    suspend_timeout_seconds: timeout,
-    ...rest
-  } = settings;
+function presentEndpointDefaults(
+  defaults: DefaultEndpointSettings,
+): EveryField<DefaultEndpointSettings> {
   return {
-    ...rest,
-    ...(min === undefined ? {} : { autoscaling_limit_min_cu: min }),
-    ...(max === undefined ? {} : { autoscaling_limit_max_cu: max }),
-    ...(timeout === undefined ? {} : { suspend_timeout_seconds: timeout }),
+    pg_settings: defaults.pg_settings,
+    pgbouncer_settings: defaults.pgbouncer_settings,
+    autoscaling_limit_min_cu: defaults.autoscaling_limit_min_cu,
+    autoscaling_limit_max_cu: defaults.autoscaling_limit_max_cu,
+    suspend_timeout_seconds: defaults.suspend_timeout_seconds,
   };
-}
-
-function lastActive({ compute_last_active_at: at }: ProjectUsage) {
-  return at ? { compute_last_active_at: timestamp(at) } : {};
-}
-
-function recovery({ deleted_at: deletedAt, purge_at: purgeAt }: ProjectRow) {
-  if (!deletedAt || !purgeAt) return {};
-  return { deleted_at: timestamp(deletedAt), recoverable_until: timestamp(purgeAt) };
 }

@@ -1,5 +1,5 @@
 import type { Snapshot } from '@pgfleet/contract';
-import { timestamp } from '../../domain/timestamps.ts';
+import { optionalTimestamp, timestamp } from '../../domain/timestamps.ts';
 import type { SnapshotRow } from '../../store/schema.ts';
 
 /** A snapshot as the API shows it. */
@@ -8,12 +8,12 @@ export function presentSnapshot(snapshot: SnapshotRow): Snapshot {
   return {
     id: snapshot.id,
     name: snapshot.name,
-    ...(lsn ? { lsn } : {}),
-    ...(at ? { timestamp: timestamp(at) } : {}),
+    lsn: lsn ?? undefined,
+    timestamp: optionalTimestamp(at),
     source_branch_id: snapshot.source_branch_id,
     created_at: timestamp(snapshot.created_at),
-    ...(expiresAt ? { expires_at: timestamp(expiresAt) } : {}),
+    expires_at: optionalTimestamp(expiresAt),
     manual: snapshot.is_manual,
-    ...(fullSize === null ? {} : { full_size: fullSize }),
+    full_size: fullSize ?? undefined,
   };
 }

@@ -7,7 +7,7 @@ import { listInstalledLibraries } from '../../store/hosts.ts';
 import { getProject, listProjects, listSharedProjects } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
-import { presentProjectDetails, presentProjectListItem } from '../present/present-project.ts';
+import { presentProjectDetails, presentProjectListItems } from '../present/present-project.ts';
 import { ProjectParams } from './params.ts';
 
 /** Reading projects. */
@@ -25,7 +25,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
       const projects = await listProjects(db, organizationIds, page);
       const cursor = projects.at(-1)?.id;
       return {
-        projects: projects.map((project) => presentProjectListItem(project, installation)),
+        projects: presentProjectListItems(projects, installation),
         ...(cursor ? { pagination: { cursor } } : {}),
         applications: {},
         integrations: {},
@@ -40,7 +40,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
       const projects = await listSharedProjects(db, principalOf(request), request.query);
       const cursor = projects.at(-1)?.id;
       return {
-        projects: projects.map((project) => presentProjectListItem(project, installation)),
+        projects: presentProjectListItems(projects, installation),
         ...(cursor ? { pagination: { cursor } } : {}),
       };
     },
