@@ -44,8 +44,9 @@ export function listBranches(db: Database, page: BranchPage): Promise<SortedBran
   const column = sql.ref(`branches.${page.sortBy}`);
   const type = sql.raw(page.sortBy === 'name' ? 'text' : 'timestamptz');
   const isBeyond = sql.raw(order === 'asc' ? '>' : '<');
-  return detailed(db, page)
-    .select(sortValue(page.sortBy).as('sort_value'))
+  // Which ones are on the page is decided before anything else is looked up about a branch.
+  const ids = matching(db, page)
+    .select('branches.id')
     .$if(after !== undefined, (qb) =>
       qb.where(
         sql<boolean>`(${column}, branches.id) ${isBeyond} (${after?.value}::${type}, ${after?.id})`,
@@ -53,7 +54,11 @@ export function listBranches(db: Database, page: BranchPage): Promise<SortedBran
     )
     .orderBy(column, order)
     .orderBy('branches.id', order)
-    .limit(page.limit)
+    .limit(page.limit);
+  return withDetails(db.selectFrom('branches').where('branches.id', 'in', ids))
+    .select(sortValue(page.sortBy).as('sort_value'))
+    .orderBy(column, order)
+    .orderBy('branches.id', order)
     .execute();
 }
 
@@ -74,7 +79,7 @@ export function findBranch(
   projectId: ProjectId,
   id: string,
 ): Promise<BranchDetails | undefined> {
-  return detailed(db, { projectId })
+  return withDetails(matching(db, { projectId }))
     .where('branches.id', '=', id as BranchId)
     .executeTakeFirst();
 }
@@ -251,8 +256,8 @@ function matching(db: Database, { projectId, search, includeDeleted }: BranchFil
     );
 }
 
-function detailed(db: Database, filter: BranchFilter) {
-  return matching(db, filter)
+function withDetails(branches: ReturnType<typeof matching>) {
+  return branches
     .innerJoin('users', 'users.id', 'branches.created_by')
     .innerJoin('timelines', 'timelines.id', 'branches.timeline_id')
     .innerJoinLateral(
