@@ -229,7 +229,8 @@ test('names are unique, wrong wishes are refused', async () => {
     [{ branch: { parent_lsn: '0/1', parent_timestamp: '2030-01-01T00:00:00Z' } }, 400, 'both'],
     [{ branch: { expires_at: '2020-01-01T00:00:00Z' } }, 400, 'future'],
     [{ branch: { expires_at: '2999-01-01T00:00:00Z' } }, 400, '30 days'],
-    [{ branch: { expires_at: 'soon' } }, 400, 'expires_at'],
+    [{ branch: { expires_at: 'soon' } }, 400, 'expires_at is not a time'],
+    [{ branch: { expires_at: '' } }, 400, 'expires_at is not a time'],
     [{ endpoints: [{ type: 'read_only' }] }, 501, 'read_only endpoints are not available'],
     [{ endpoints: [...endpoints, ...endpoints] }, 409, 'read_write endpoint already exists'],
     [{ endpoints: [{ type: 'none' }] }, 400, 'endpoints.0.type'],
@@ -307,6 +308,21 @@ test('an expiration is kept in whole seconds and can be taken away', async () =>
   });
   expect(body.branch).not.toHaveProperty('expires_at');
   expect(body.branch).not.toHaveProperty('ttl_interval_seconds');
+});
+
+test('an expiration that leaves room for guesses is refused, and the branch keeps what it has', async () => {
+  const { path, branchOff, show } = await createReady();
+  const inAnHour = new Date(Date.now() + 3_600_000);
+  const day = inAnHour.toISOString().slice(0, 10);
+  const { branch } = await branchOff({ branch: { expires_at: inAnHour.toISOString() } });
+  const texts = [`${day}T23:59:59`, day, inAnHour.toUTCString(), inAnHour.toLocaleString('en-US')];
+  for (const text of [...texts, `${day}T24:00:00Z`, '']) {
+    const { status } = await control.call('PATCH', `${path}/branches/${branch.id}`, {
+      payload: { branch: { expires_at: text } },
+    });
+    expect(status, text).toBe(400);
+  }
+  expect((await show(branch.id)).expires_at).toBe(branch.expires_at);
 });
 
 test('what others rely on can have no expiration', async () => {

@@ -1,4 +1,5 @@
 import { invalidField } from './invalid-request.ts';
+import { requireInstant } from './point-in-time.ts';
 
 const MAX_TTL_SECONDS = 30 * 24 * 3600;
 
@@ -14,10 +15,11 @@ export const noExpiry: BranchExpiry = { expires_at: null, ttl_interval_seconds: 
 /**
  * Reads the `expires_at` of a request, in whole seconds.
  *
- * @throws PgfleetError `invalid_request` for a time that is not within the next 30 days.
+ * @throws PgfleetError `invalid_request` for what is no RFC 3339 time, since a guess could delete a
+ * branch too early, and for one that is not within the next 30 days.
  */
 export function planExpiry(text: string, now: Date): BranchExpiry {
-  const expiresAt = new Date(Math.floor(Date.parse(text) / 1000) * 1000);
+  const expiresAt = new Date(`${requireInstant(text, 'branch.expires_at').slice(0, 19)}Z`);
   const seconds = (expiresAt.getTime() - now.getTime()) / 1000;
   if (!(seconds > 0)) throw invalidField('branch.expires_at', 'must be in the future');
   if (seconds > MAX_TTL_SECONDS) {

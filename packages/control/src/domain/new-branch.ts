@@ -68,7 +68,7 @@ export function planBranch(
   const id = newBranchId(project.region_id);
   const planned = endpoints.map((endpoint) => planEndpoint(endpoint, project, installation));
   if (planned.length > 1) throw new PgfleetError('endpoint_exists');
-  const expiry = branch.expires_at ? planExpiry(branch.expires_at, now) : noExpiry;
+  const expiry = branch.expires_at === undefined ? noExpiry : planExpiry(branch.expires_at, now);
   requireLastingProtection(branch);
   return {
     ...planTimeline(branch.init_source, source),

@@ -24,6 +24,9 @@ test.each([
   [{ timestamp: '2026-01-31T20:09:48' }, 'base_timestamp is not a time'],
   [{ timestamp: '2026-13-31T20:09:48Z' }, 'base_timestamp is not a time'],
   [{ timestamp: '2026-02-29T20:09:48Z' }, 'base_timestamp is not a time'],
+  [{ timestamp: '2026-01-31T24:00:00Z' }, 'base_timestamp is not a time'],
+  [{ timestamp: '9999-12-31T23:59:59-01:00' }, 'base_timestamp is not a time'],
+  [{ timestamp: '0000-01-01T00:00:00+01:00' }, 'base_timestamp is not a time'],
   [{ timestamp: 'yesterday' }, 'base_timestamp is not a time'],
 ])('%o is refused', (given, problem) => {
   expect(() => pointInTime(given, 'base_')).toThrow(problem);

@@ -25,7 +25,7 @@ export function pointInTime({ lsn, timestamp }: RequestedPoint, prefix = ''): Po
 }
 
 const instant =
-  /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:?\d{2})$/;
+  /^(\d{4}-\d{2}-\d{2})[Tt ]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:?\d{2})$/;
 
 /**
  * Reads an RFC 3339 time and writes it in UTC with microseconds, which is what Postgres keeps of
@@ -37,10 +37,12 @@ export function requireInstant(text: string, field: string): string {
   const [, day, time, fraction = '', zone = ''] = instant.exec(text) ?? [];
   const offset = zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone.toUpperCase();
   const date = new Date(`${day}T${time}${offset}`);
-  if (Number.isNaN(date.getTime()) || !isCalendarDay(day)) {
+  const utc = Number.isNaN(date.getTime()) || !isCalendarDay(day) ? '' : date.toISOString();
+  // In UTC it may be a year of another length.
+  if (utc.length !== '2026-01-31T20:09:48.000Z'.length) {
     throw invalidPoint(`${field} is not a time like 2026-01-31T20:09:48Z`);
   }
-  return `${date.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
+  return `${utc.slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
 }
 
 // `Date` takes the 31st of February for the 3rd of March.
