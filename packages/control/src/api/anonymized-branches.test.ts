@@ -227,6 +227,21 @@ test('nothing is anonymized without a rule, or without data', async () => {
   expect(await create({ ...empty, masking_rules: [email] })).toMatchObject({ status: 400 });
 });
 
+test('who prefers to wait for masking learns how it ended', async () => {
+  const { create, of, settled } = await projectOf();
+  const { body } = await create({ masking_rules: [note] });
+  await settled();
+  const {
+    status,
+    headers,
+    body: after,
+  } = await control.call<AnonymizedBranchStatus>('POST', `${of(body).at}/anonymize`, {
+    headers: { prefer: 'wait=50' },
+  });
+  expect([status, headers['preference-applied']]).toEqual([200, 'wait=50']);
+  expect(after.state).toBe('anonymized');
+});
+
 test('rules that cannot be followed end in an error, which other rules mend', async () => {
   const { create, of, settled } = await projectOf();
   const message = 'there is no table neondb.public.users';

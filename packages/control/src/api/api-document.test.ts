@@ -28,12 +28,13 @@ const remarks: Readonly<Record<string, string>> = {
   grantPermissionToProject:
     'to the user of that address, also to one who is made later: as an editor; nothing changes where it was granted',
   createProjectTransferRequest: 'void once the project has gone to another organization',
-  acceptProjectTransferRequest: 'once; keys that were made for this project alone end',
+  acceptProjectTransferRequest:
+    'once; keys that were made for this project alone end; passwords of roles stay as they are, and so do those with whom the project is shared, until the new owner says otherwise',
   transferProjectsFromOrgToOrg:
     'all of them or none; by an admin there and a member here; keys that were made for one of them alone end',
   transferProjectsFromUserToOrg: 'for projects that the user made and may manage',
   updateProject:
-    'settings are merged; new defaults of endpoints are for endpoints made later; quotas, maintenance windows, preload libraries and logical replication are stored and shown, without effect yet',
+    'settings are merged; new defaults of endpoints are for endpoints made later; [live-changes.md](live-changes.md) says what acts when',
   deleteProject:
     'the data stays for 7 days; with `hard_delete=true`, which is pgfleet’s own, it goes at once and running operations are cancelled',
   recoverProject: 'by admins; computes come back idle',
@@ -41,16 +42,16 @@ const remarks: Readonly<Record<string, string>> = {
   listProjectBranches: '`include_deleted` lists those that can be recovered too',
   createProjectBranch:
     'holds what was committed when the call came, however long its operations take; `annotation_value` is accepted and dropped',
-  updateProjectBranch: 'an expiration is within 30 days, in whole seconds',
+  updateProjectBranch: 'an expiration is an RFC 3339 time within 30 days, kept in whole seconds',
   deleteProjectBranch:
-    'refused for the default branch, the only root, parents and protected branches; a root among several is deleted like any other; without `hard_delete` the data stays for 7 days',
+    'refused for the default branch, the only root, parents and protected branches; a root among several is deleted like any other; without `hard_delete` the data stays for 7 days, with it the data goes at once, also that of a branch deleted before',
   recoverProjectBranch:
     'the endpoints come back idle; where the parent is gone the branch becomes a root',
   restoreProjectBranch:
     'a point that is not available is refused before anything is changed; with `preserve_under_name` the former state becomes the parent of the branch, whatever the source is, without it the source does and the former data goes',
   createProjectEndpoint: '`read_only` is answered with 501: a timeline is served by one compute',
   updateProjectEndpoint:
-    '`pg_settings` take effect with the next start; those that pgfleet relies on are refused',
+    '`settings` are replaced one by one, each as a whole; those of Postgres that pgfleet relies on are refused; [live-changes.md](live-changes.md) says what acts when',
   startProjectEndpoint:
     'success when it runs already; the operation fails after five attempts, the next connection tries again',
   suspendProjectEndpoint: 'success when it sleeps already; open connections end',
@@ -166,7 +167,7 @@ Operators are the user of \`admin.key\`.
   one that comes while the first is under way waits for it. The same key with another method, path or
   body is answered with 422. Keys are the user's, or those of one key of an organization. Refusals are
   not kept: what was refused has changed nothing and may be tried again.
-- \`Prefer: wait=N\` on a change: the answer comes when the operations that it names have ended, or
+- \`Prefer: wait=N\` on a change: the answer comes when its operations have ended, or
   after N seconds, at most 55, and shows everything as it is by then; \`Preference-Applied: wait=N\`
   says so. A thousand calls may wait at a time; to one more the answer comes at once, without that
   header. With an \`Idempotency-Key\` the same call takes up the wait again.
@@ -184,7 +185,8 @@ Operators are the user of \`admin.key\`.
   that would delete it, restore it again, make a child of it or change its endpoints wait for their
   turn; 423 is answered when that takes more than 15 seconds.
 - Bodies are JSON whatever they are called among \`application/json\`, \`text/plain\` and what
-  \`curl -d\` says; other types are answered with 415, more than 1 MiB with 413.
+  \`curl -d\` says; other types are answered with 415, more than 1 MiB with 413. A path that there is for
+  other methods only is answered with 405 and \`Allow\`.
 - Unknown fields are ignored. Names of roles and databases are any text of at most 63 bytes.
 - \`pg_version\` must be installed on a host of the region, else the answer is 422. The answer names
   the versions there are.

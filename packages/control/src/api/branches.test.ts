@@ -320,7 +320,7 @@ test('an expiration that leaves room for guesses is refused, and the branch keep
     const { status } = await control.call('PATCH', `${path}/branches/${branch.id}`, {
       payload: { branch: { expires_at: text } },
     });
-    expect(status, text).toBe(400);
+    expect([text, status]).toEqual([text, 400]);
   }
   expect((await show(branch.id)).expires_at).toBe(branch.expires_at);
 });
@@ -366,6 +366,24 @@ test('a deleted branch is gone from everything that is shown, but its data stays
   expect(recovery!.deletion_method).toBe('user');
   const window = Date.parse(recovery!.recoverable_until) - Date.parse(recovery!.deleted_at);
   expect(window).toBe(7 * 24 * 3_600_000);
+});
+
+test('a deleted branch is not gone before its data is: a hard deletion ends its days', async () => {
+  const { id, path, branchOff } = await createReady();
+  const { branch } = await branchOff();
+  const url = `${path}/branches/${branch.id}`;
+  await control.call('DELETE', url);
+  await control.settled(id);
+  expect(timelineOf(branch.id)).toBeDefined();
+  const { status, body } = await control.call<BranchAnswer>('DELETE', `${url}?hard_delete=true`);
+  expect(status).toBe(200);
+  expect(body.branch).toMatchObject({ id: branch.id });
+  expect(body.branch).not.toHaveProperty('recovery');
+  expect(body.operations).toMatchObject([{ action: 'delete_timeline' }]);
+  await control.settled(id);
+  expect(timelineOf(branch.id)).toBeUndefined();
+  expect((await control.call('POST', `${url}/recover`)).status).toBe(404);
+  expect((await control.call('DELETE', `${url}?hard_delete=true`)).status).toBe(204);
 });
 
 test('a deleted branch comes back with its endpoint, idle, and without an expiration', async () => {

@@ -80,6 +80,16 @@ test.each(kinds)(
   },
 );
 
+test('HEAD tells the ETag that GET does', async () => {
+  const { branch } = await makeObjects();
+  const { statusCode, headers, body } = await control.api.inject({
+    method: 'HEAD',
+    url: `/api/v2${branch}`,
+    headers: { authorization: `Bearer ${control.adminKey}` },
+  });
+  expect([statusCode, headers.etag, body]).toEqual([200, await tagOf(branch), '']);
+});
+
 test('what a client has already is not sent again', async () => {
   const { branch, operation } = await makeObjects();
   for (const path of [branch, operation]) {

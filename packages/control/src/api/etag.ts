@@ -30,10 +30,11 @@ export async function requireMatch(
   }
 }
 
-/** Gives answers to `GET` of an object its tag; 304 to a client that has it already. */
+/** Gives answers to `GET` and `HEAD` of an object its tag; 304 to a client that has it already. */
 export function tagObjects(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
-    const isObject = request.method === 'GET' && objectPath.test(request.routeOptions.url ?? '');
+    const isObject =
+      readMethods.has(request.method) && objectPath.test(request.routeOptions.url ?? '');
     if (!isObject || reply.statusCode !== 200 || typeof payload !== 'string') return payload;
     const current = digest(payload);
     reply.header('etag', current);
@@ -43,6 +44,8 @@ export function tagObjects(app: FastifyInstance): void {
     return null;
   });
 }
+
+const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 // Lists have no tag: nobody changes them as a whole.
 const objectPath = /\/(?::\w+|backup_schedule|masking_rules|spending_limit)$/;

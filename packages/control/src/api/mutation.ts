@@ -1,4 +1,5 @@
 import { PgfleetError } from '@pgfleet/contract';
+import type { OperationId } from '@pgfleet/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
@@ -21,6 +22,14 @@ export interface Answer {
   readonly preempts?: boolean;
   /** What `GET` answers for the changed object, where there is such a thing: its ETag is sent. */
   readonly reread?: ReadObject;
+}
+
+/** The operations of a change whose answer has no place for them, as the contract has it. */
+export interface UnnamedOperations {
+  /** Those that a client waits for that prefers to wait. */
+  readonly list: (db: Database) => Promise<readonly OperationId[]>;
+  /** The answer once they have ended; as it was before when left out. */
+  readonly answer?: (db: Database) => Promise<unknown>;
 }
 
 interface Http {
@@ -54,6 +63,7 @@ export async function mutatePrepared<T>(
   work: {
     readonly prepare: () => Promise<T>;
     readonly change: (tx: Database, prepared: T) => Promise<Answer>;
+    readonly unnamed?: UnnamedOperations;
   },
 ): Promise<FastifyReply> {
   const call = idempotentCall(http.request);
@@ -63,13 +73,17 @@ export async function mutatePrepared<T>(
     const prepared = await work.prepare();
     return commit(context, http, (tx) => work.change(tx, prepared));
   });
-  return answer(context, http, committed);
+  return answer(context, http, { ...committed, unnamed: work.unnamed });
 }
 
 // Its answer is repeated instead, unless that was forgotten at this very moment.
 const unknownChange: Change = () => Promise.reject(new PgfleetError('unavailable'));
 
 interface Committed extends KeptAnswer, Pick<Answer, 'preempts' | 'reread'> {}
+
+interface Answerable extends Committed {
+  readonly unnamed: UnnamedOperations | undefined;
+}
 
 async function commit(context: ApiContext, { request }: Http, change: Change): Promise<Committed> {
   const call = idempotentCall(request);
@@ -89,7 +103,7 @@ async function commit(context: ApiContext, { request }: Http, change: Change): P
 async function answer(
   context: ApiContext,
   http: Http,
-  committed: Committed,
+  committed: Answerable,
 ): Promise<FastifyReply> {
   const { status, body, etag } = await asPreferred(context, http, committed);
   if (etag !== undefined) http.reply.header('etag', etag);
@@ -101,17 +115,19 @@ async function answer(
 async function asPreferred(
   context: ApiContext,
   { request, reply }: Http,
-  committed: Committed,
+  committed: Answerable,
 ): Promise<KeptAnswer> {
   const seconds = preferredWaitSeconds(request.headers);
   if (seconds === undefined || context.waits.isFull) return committed;
   reply.header('preference-applied', `wait=${seconds}`);
-  const ids = operationsOf(committed.body);
-  if (seconds === 0 || ids.length === 0) return committed;
+  if (seconds === 0) return committed;
   const over = AbortSignal.any([hangUpSignal(reply), AbortSignal.timeout(seconds * 1_000)]);
-  await context.waits.until(ids, over);
+  const { unnamed } = committed;
   try {
-    const body = await refreshAnswer(committed.body, context);
+    const ids = unnamed ? await unnamed.list(context.db) : operationsOf(committed.body);
+    if (ids.length === 0) return committed;
+    await context.waits.until(ids, over);
+    const body = await (unnamed?.answer?.(context.db) ?? refreshAnswer(committed.body, context));
     return { status: committed.status, body, etag: await tagOf(committed, context.db) };
   } catch (error) {
     // The change is made: that must not look like a failure.

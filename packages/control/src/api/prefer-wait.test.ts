@@ -1,7 +1,7 @@
 import type { CreatedProject, Operation } from '@pgfleet/contract';
 import { silentLogger, waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listUnfinished } from '../store/operations.ts';
+import { listUnfinished, listUnfinishedOf } from '../store/operations.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 import { OperationWaits } from './operation-waits.ts';
@@ -73,6 +73,7 @@ test('no one waits for longer than 55 seconds, and nonsense is no preference', a
     return headers['preference-applied'];
   };
   expect(await applied('wait=100000')).toBe('wait=55');
+  expect(await applied('wait=99999999999')).toBe('wait=55');
   expect(await applied('Wait="7"; x=y')).toBe('wait=7');
   expect(await applied('wait=3, wait=9')).toBe('wait=3');
   for (const prefer of ['wait', 'wait=-1', 'wait=soon', 'await=3', '']) {
@@ -100,6 +101,30 @@ test('a wait with an Idempotency-Key is taken up again by the same call', async 
   expect(body.project.id).toBe(first.body.project.id);
   expect(statuses(body)).toEqual(['finished', 'finished']);
   expect((await create(control, '', key)).body).toEqual(first.body);
+});
+
+test('a wait for the end of a project is one for operations that its answer does not name', async () => {
+  await using control = await TestControl.open(postgres);
+  const { project } = await control.createProject();
+  await control.settled(project.id);
+  let release = () => undefined as void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const deletions = () => control.host.calls.filter((call) => call.startsWith('deleteTimeline'));
+  control.host.intercept = (call) => (call.startsWith('deleteTimeline') ? released : undefined);
+  const headers = { prefer: 'wait=50', 'idempotency-key': 'once' };
+  const url = `/projects/${project.id}?hard_delete=true`;
+  let answers = 0;
+  const deleted = [1, 2].map(() =>
+    control.call('DELETE', url, { headers }).finally(() => (answers += 1)),
+  );
+  await waitUntil(() => deletions().length > 0, {
+    what: 'the data to be deleted',
+    timeoutMs: 10_000,
+  });
+  expect(answers).toBe(0);
+  release();
+  for (const { status } of await Promise.all(deleted)) expect(status).toBe(200);
+  expect(await listUnfinishedOf(control.db, { projectId: project.id })).toEqual([]);
 });
 
 test('a stop of the server answers those who wait', async () => {

@@ -18,4 +18,4 @@ export function preferredWaitSeconds({ prefer }: IncomingHttpHeaders): number | 
 }
 
 // Parameters may follow, which nothing is known about.
-const waitPreference = /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?$/i;
+const waitPreference = /^\s*wait\s*=\s*"?(\d+)"?\s*(?:;.*)?$/i;

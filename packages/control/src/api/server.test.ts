@@ -125,6 +125,26 @@ test('routes that are not there yet differ from those that never will', async ()
   expect((await control.call('GET', '/projects/%zz')).status).toBe(404);
 });
 
+test('a path that there is for other methods only is answered with those', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const ask = async (method: 'GET' | 'PUT' | 'OPTIONS', path: string) => {
+    const headers = { authorization: `Bearer ${control.adminKey}` };
+    const { statusCode, headers: sent } = await control.api.inject({
+      method,
+      url: `/api/v2${path}`,
+      headers,
+    });
+    return [statusCode, sent.allow];
+  };
+  const project = '/projects/some-project-00000000';
+  expect(await ask('PUT', '/projects?limit=1')).toEqual([405, 'GET, HEAD, POST']);
+  expect(await ask('OPTIONS', project)).toEqual([405, 'DELETE, GET, HEAD, PATCH']);
+  expect(await ask('GET', `${project}/recover`)).toEqual([405, 'POST']);
+  expect(await ask('PUT', `${project}/nothing`)).toEqual([404, undefined]);
+  const stranger = await control.api.inject({ method: 'PUT', url: '/api/v2/projects' });
+  expect([stranger.statusCode, stranger.headers.allow]).toEqual([401, undefined]);
+});
+
 test('every change and every refused change is in the audit log, and tampering shows', async () => {
   await using control = await TestControl.open(postgres, { works: false });
   await Promise.all([control.createProject(), control.createProject(), control.createProject()]);

@@ -13,6 +13,7 @@ import { tagObjects } from './etag.ts';
 import { healthRoutes } from './health.ts';
 import { auditEntry } from './mutation.ts';
 import { OperationWaits } from './operation-waits.ts';
+import { refuseOthers } from './other-methods.ts';
 import { limitRates } from './rate-limiter.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { anonymizedBranchRoutes } from './routes/anonymized-branches.ts';
@@ -91,6 +92,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   api.addHook('preHandler', async ({ body, query, params }) => {
     for (const part of [body, query, params]) requireStorableText(part);
   });
+  const refuse = refuseOthers(api);
   createProjectRoute(api, context);
   projectRoutes(api, context);
   changeProjectRoutes(api, context);
@@ -123,7 +125,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   operatorRoutes(api, context);
   unimplementedRoutes(api);
   // Here too, so that strangers learn nothing about which addresses there are.
-  api.setNotFoundHandler(() => Promise.reject(new PgfleetError('not_found')));
+  api.setNotFoundHandler(refuse);
 }
 
 // A client may name its request; what it names must be fit for headers, logs and the audit log.

@@ -1,6 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { Branch, CreatedProject, Endpoint } from '@pgfleet/contract';
-import { RpcUnreachableError, waitUntil } from '@pgfleet/kit';
+import { createLogger, RpcUnreachableError, waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
@@ -52,6 +52,25 @@ test('a new project becomes a timeline and a running compute on a host', async (
   expect(branch).not.toHaveProperty('pending_state');
   expect(endpoint.current_state).toBe('active');
   expect(endpoint.started_at).toBeDefined();
+});
+
+test.each([
+  ['invalid_request', 'info'],
+  ['quota_exceeded', 'info'],
+  ['history_damaged', 'error'],
+] as const)('an operation that ends with %s is a line at level %s', async (code, level) => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const lines: { readonly level: string; readonly msg: string }[] = [];
+  const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]);
+  const log = createLogger({ process: 'test', destination: { write } });
+  await using _worker = control.openWorker({ log });
+  control.host.intercept = (call) => {
+    if (call.startsWith('putTimeline')) throw new PgfleetError(code);
+  };
+  const { project } = await control.createProject();
+  await control.settled(project.id);
+  const ends = lines.filter(({ msg }) => msg === 'operation failed for good');
+  expect(ends[0]).toMatchObject({ level });
 });
 
 test('operations of one branch run in order, those of other projects beside them', async () => {

@@ -1,5 +1,5 @@
 import { PgfleetError } from '@pgfleet/contract';
-import type { OperationAction } from '@pgfleet/contract';
+import type { ErrorCode, OperationAction } from '@pgfleet/contract';
 import { backoffMs, RpcUnreachableError } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
 import type { Database } from '../store/database.ts';
@@ -23,6 +23,14 @@ export interface RunContext {
 const RETRY = { baseMs: 200, capMs: 30_000 } as const;
 /** A host that restarts costs a few attempts; only what goes on for longer is worth a look. */
 const QUIET_FAILURES = 5;
+
+/** Rules that nothing can be masked by, settings that Postgres refuses, a quota that is used up. */
+const tenantsOwn: ReadonlySet<ErrorCode> = new Set([
+  'masking_refused',
+  'invalid_request',
+  'quota_exceeded',
+  'endpoint_disabled',
+]);
 
 /** Runs a claimed operation as far as it gets: to its end, or to a point where it has to wait. */
 export async function runOperation(operation: OperationRow, run: RunContext): Promise<void> {
@@ -124,8 +132,8 @@ async function giveUp(
   run: RunContext,
 ): Promise<void> {
   await run.actions[operation.action].giveUp?.({ operation, ...run }, reason);
-  // Rules that nothing can be masked by are their author's to mend, and nobody else's to look at.
-  const isTheirs = error instanceof PgfleetError && error.code === 'masking_refused';
+  // What a tenant asked for in vain is theirs to mend, and nobody else's to look at.
+  const isTheirs = error instanceof PgfleetError && tenantsOwn.has(error.code);
   run.log[isTheirs ? 'info' : 'error']({ reason }, 'operation failed for good');
   await finishOperation(run.db, operation, { status: 'failed', error: reason });
   if (operation.endpoint_id) await clearPendingState(run.db, operation.endpoint_id);

@@ -105,17 +105,13 @@ export async function getDefaultBranch(db: Database, projectId: ProjectId): Prom
   return branch;
 }
 
-/**
- * A deleted branch that can still be recovered.
- *
- * @throws PgfleetError `branch_not_found`.
- */
-export async function getDeletedBranch(
+/** A deleted branch that can still be recovered; undefined when there is none. */
+export function findDeletedBranch(
   db: Database,
   projectId: ProjectId,
   id: string,
-): Promise<BranchRow> {
-  const branch = await db
+): Promise<BranchRow | undefined> {
+  return db
     .selectFrom('branches')
     .selectAll()
     .where('project_id', '=', projectId)
@@ -123,6 +119,15 @@ export async function getDeletedBranch(
     .where('deleted_at', 'is not', null)
     .where('purge_at', '>', sql<Date>`now()`)
     .executeTakeFirst();
+}
+
+/** @throws PgfleetError `branch_not_found` when there is none that can still be recovered. */
+export async function getDeletedBranch(
+  db: Database,
+  projectId: ProjectId,
+  id: string,
+): Promise<BranchRow> {
+  const branch = await findDeletedBranch(db, projectId, id);
   if (!branch) throw new PgfleetError('branch_not_found');
   return branch;
 }

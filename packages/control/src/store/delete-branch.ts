@@ -91,9 +91,14 @@ export async function purgeBranch(tx: Database, { id, projectId }: DueBranch): P
     .returning('id')
     .executeTakeFirst();
   if (!branch) return false;
-  await insertOperations(tx, purgeOperations({ id, project_id: projectId }));
-  await dropBackupSchedule(tx, id);
+  await removeData(tx, { id, project_id: projectId });
   return true;
+}
+
+/** Has the data of a deleted branch removed before its time: nobody can recover it any more. */
+export async function purgeDeletedBranch(tx: Database, branch: BranchRow): Promise<OperationRow[]> {
+  await tx.updateTable('branches').set({ purge_at: null }).where('id', '=', branch.id).execute();
+  return removeData(tx, branch);
 }
 
 /** A branch whose time is over, and its project. */
@@ -127,6 +132,14 @@ export function listBranchesToPurge(db: Database, limit: number): Promise<DueBra
     .orderBy('branches.purge_at')
     .limit(limit)
     .execute();
+}
+
+async function removeData(
+  tx: Database,
+  branch: Pick<BranchRow, 'id' | 'project_id'>,
+): Promise<OperationRow[]> {
+  await dropBackupSchedule(tx, branch.id);
+  return insertOperations(tx, purgeOperations(branch));
 }
 
 async function markDeleted(

@@ -1,4 +1,4 @@
-import type { OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
+import type { BranchId, OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { NewOperation } from '../domain/new-operation.ts';
@@ -103,6 +103,21 @@ export async function listUnfinished(
     .where('status', 'in', activeStatuses)
     .execute();
   return new Set(rows.map(({ id }) => id));
+}
+
+/** What has not ended of a project, or of one of its branches. */
+export async function listUnfinishedOf(
+  db: Database,
+  { projectId, branchId }: { readonly projectId: string; readonly branchId?: string },
+): Promise<OperationId[]> {
+  const rows = await db
+    .selectFrom('operations')
+    .select('id')
+    .where('project_id', '=', projectId as ProjectId)
+    .where('status', 'in', activeStatuses)
+    .$if(branchId !== undefined, (qb) => qb.where('branch_id', '=', branchId as BranchId))
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 /** These operations, in no particular order. */

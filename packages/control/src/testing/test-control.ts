@@ -140,12 +140,12 @@ export class TestControl implements AsyncDisposable {
     this.#reports = new Sweeper([{ name: 'reports', everyMs: 1_000, run }], silentLogger());
   }
 
-  openWorker({ leaseSeconds = 6, pollMs = 50 } = {}): OperationWorker {
+  openWorker({ leaseSeconds = 6, pollMs = 50, log = silentLogger() } = {}): OperationWorker {
     return OperationWorker.open({
       db: this.database.db,
       actions,
       connectHost: () => this.host.client(),
-      log: silentLogger(),
+      log,
       pollMs,
       leaseSeconds,
     });

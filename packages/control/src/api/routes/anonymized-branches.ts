@@ -3,7 +3,12 @@ import {
   MaskingRulesUpdateRequest,
   PgfleetError,
 } from '@pgfleet/contract';
-import type { AnonymizedBranchStatus, MaskingRule, MaskingRules } from '@pgfleet/contract';
+import type {
+  AnonymizedBranchStatus,
+  MaskingRule,
+  MaskingRules,
+  ProjectId,
+} from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { planMasking, requireMaskingRules } from '../../domain/anonymize-branch.ts';
 import { requireReady } from '../../domain/branch-rules.ts';
@@ -20,7 +25,7 @@ import { getBranch } from '../../store/branches.ts';
 import type { BranchDetails } from '../../store/branches.ts';
 import type { Database } from '../../store/database.ts';
 import { listEndpoints } from '../../store/endpoints.ts';
-import { insertOperations } from '../../store/operations.ts';
+import { insertOperations, listUnfinishedOf } from '../../store/operations.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
@@ -29,7 +34,7 @@ import { findParentPoint, makeBranch } from '../make-branch.ts';
 import type { BranchWish } from '../make-branch.ts';
 import { requireMatch } from '../etag.ts';
 import { mutatePrepared } from '../mutation.ts';
-import type { Answer } from '../mutation.ts';
+import type { Answer, UnnamedOperations } from '../mutation.ts';
 import { maskingRulesObject } from '../objects.ts';
 import { presentAnonymization } from '../present/present-anonymization.ts';
 import { BranchParams, ProjectParams } from './params.ts';
@@ -63,13 +68,27 @@ export function anonymizedBranchRoutes(app: FastifyInstance, context: ApiContext
           prepare: async () => undefined,
           change: async (tx, branch) => {
             await start(tx, branch, principalOf(request).userId);
-            const fresh = await getBranch(tx, branch.project_id, branch.id);
-            const body = presentAnonymization(fresh, await getAnonymization(tx, branch.id));
-            return { status: 200, body };
+            return { status: 200, body: await readStatus(tx, request.params) };
+          },
+          unnamed: {
+            list: (db) =>
+              listUnfinishedOf(db, {
+                projectId: request.params.project_id,
+                branchId: request.params.branch_id,
+              }),
+            answer: (db) => readStatus(db, request.params),
           },
         },
       ),
   );
+}
+
+async function readStatus(
+  db: Database,
+  { project_id: projectId, branch_id: branchId }: BranchParams,
+): Promise<AnonymizedBranchStatus> {
+  const branch = await getBranch(db, projectId as ProjectId, branchId);
+  return presentAnonymization(branch, await getAnonymization(db, branch.id));
 }
 
 function createRoute(app: FastifyInstance, context: ApiContext): void {
@@ -154,9 +173,11 @@ function changing(
   {
     prepare,
     change,
+    unnamed,
   }: {
     readonly prepare: () => Promise<void>;
     readonly change: (tx: Database, branch: BranchDetails) => Promise<Answer>;
+    readonly unnamed?: UnnamedOperations;
   },
 ): Promise<FastifyReply> {
   const { project_id: projectId, branch_id: branchId } = http.request.params;
@@ -167,6 +188,7 @@ function changing(
       const branch = await getBranch(tx, project.id, branchId);
       return change(tx, branch);
     },
+    ...(unnamed && { unnamed }),
   });
 }
 

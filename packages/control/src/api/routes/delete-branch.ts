@@ -1,14 +1,22 @@
 import { BranchDeleteQuery } from '@pgfleet/contract';
-import type { BranchOperations, RecoveredBranch } from '@pgfleet/contract';
+import type { BranchOperations, ProjectId, RecoveredBranch } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
-import { findBranch, getBranch, getDeletedBranch, requireFreeName } from '../../store/branches.ts';
-import { deleteBranch, recoverBranch } from '../../store/delete-branch.ts';
+import {
+  findBranch,
+  findDeletedBranch,
+  getBranch,
+  getDeletedBranch,
+  requireFreeName,
+} from '../../store/branches.ts';
+import type { Database } from '../../store/database.ts';
+import { deleteBranch, purgeDeletedBranch, recoverBranch } from '../../store/delete-branch.ts';
 import { listEndpoints } from '../../store/endpoints.ts';
 import { lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
+import type { Answer } from '../mutation.ts';
 import { branchObject } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
@@ -27,10 +35,11 @@ export function deleteBranchRoutes(app: FastifyInstance, context: ApiContext): v
         const principal = principalOf(request);
         const { project_id: projectId, branch_id: branchId } = request.params;
         const project = await lockProject(tx, projectId, principal);
+        const { hard_delete: isHard } = request.query;
         const branch = await findBranch(tx, project.id, branchId);
-        if (!branch) return { status: 204, body: null };
+        if (!branch) return isHard ? purge(tx, project.id, branchId) : nothingLeft;
         await requireMatch(request, () => branchObject(project.id, branch.id)(tx));
-        const how = { by: principal.userId, isHard: request.query.hard_delete };
+        const how = { by: principal.userId, isHard };
         const operations = await deleteBranch(tx, branch, how);
         const body: BranchOperations = {
           branch: presentBranch(branch),
@@ -61,4 +70,18 @@ export function deleteBranchRoutes(app: FastifyInstance, context: ApiContext): v
         return { status: 200, body };
       }),
   );
+}
+
+const nothingLeft: Answer = { status: 204, body: null };
+
+// What was deleted and waits for a recovery is not gone yet.
+async function purge(tx: Database, projectId: ProjectId, id: string): Promise<Answer> {
+  const deleted = await findDeletedBranch(tx, projectId, id);
+  if (!deleted) return nothingLeft;
+  const operations = await purgeDeletedBranch(tx, deleted);
+  const body: BranchOperations = {
+    branch: presentBranch({ ...deleted, purge_at: null }),
+    operations: operations.map(presentOperation),
+  };
+  return { status: 200, body };
 }

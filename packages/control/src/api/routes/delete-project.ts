@@ -1,13 +1,16 @@
 import { ProjectDeleteQuery } from '@pgfleet/contract';
 import type { RecoveredProject } from '@pgfleet/contract';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { listBranches } from '../../store/branches.ts';
+import type { Database } from '../../store/database.ts';
 import { deleteProject, lockDeletedProject, recoverProject } from '../../store/delete-project.ts';
+import { listUnfinishedOf } from '../../store/operations.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { requireMatch } from '../etag.ts';
-import { mutate } from '../mutation.ts';
+import { mutatePrepared } from '../mutation.ts';
+import type { Answer } from '../mutation.ts';
 import { projectObject } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentProject } from '../present/present-project.ts';
@@ -24,7 +27,7 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
     '/projects/:project_id',
     { schema: { params: ProjectParams, querystring: ProjectDeleteQuery } },
     (request, reply) =>
-      mutate(context, { request, reply }, async (tx) => {
+      changing(context, { request, reply }, async (tx) => {
         const access = { ...principalOf(request), right: 'manage' } as const;
         const { id } = await lockProject(tx, request.params.project_id, access);
         await requireMatch(request, () => projectObject(id, installation)(tx));
@@ -40,7 +43,7 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
     '/projects/:project_id/recover',
     { schema: { params: ProjectParams } },
     (request, reply) =>
-      mutate(context, { request, reply }, async (tx) => {
+      changing(context, { request, reply }, async (tx) => {
         const principal = principalOf(request);
         const { id } = await lockDeletedProject(tx, request.params.project_id, principal);
         await recoverProject(tx, id);
@@ -58,4 +61,17 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
         return { status: 200, body };
       }),
   );
+}
+
+function changing(
+  context: ApiContext,
+  http: { request: FastifyRequest<{ Params: ProjectParams }>; reply: FastifyReply },
+  change: (tx: Database) => Promise<Answer>,
+): Promise<FastifyReply> {
+  const { project_id: projectId } = http.request.params;
+  return mutatePrepared(context, http, {
+    prepare: async () => undefined,
+    change,
+    unnamed: { list: (db) => listUnfinishedOf(db, { projectId }) },
+  });
 }

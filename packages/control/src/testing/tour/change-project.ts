@@ -62,6 +62,7 @@ async function changeBranches(tourist: Tourist, created: CreatedProject): Promis
   await tourist.settled(project.id);
   await tourist.send('POST', `${own}/set_as_default`);
   await tourist.send('POST', `${path}/branches/${branch.id}/set_as_default`);
+  await tourist.send('DELETE', own);
   await tourist.send('DELETE', `${own}?hard_delete=true`);
   await tourist.settled(project.id);
 }
