@@ -184,6 +184,19 @@ test('branches are listed with a cursor, also on the last page', async () => {
   expect((await control.call('GET', `${path}/branches?cursor=e30=`)).status).toBe(400);
 });
 
+test('operations of one microsecond are not torn apart by a page', async () => {
+  const { path, project } = await createReady();
+  const at = new Date();
+  await control.db
+    .updateTable('operations')
+    .set({ created_at: at })
+    .where('project_id', '=', project.id)
+    .execute();
+  const { body } = await control.call<OperationList>('GET', `${path}/operations?limit=1`);
+  const actions = body.operations.map(({ action }) => action);
+  expect(actions).toEqual(['start_compute', 'create_timeline']);
+});
+
 test('operations are listed newest first and paged by their time', async () => {
   const { path } = await createReady();
   const all = await control.call<OperationList>('GET', `${path}/operations`);

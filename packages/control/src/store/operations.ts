@@ -64,7 +64,10 @@ function stop(db: Database) {
 /** An operation and its time of creation with microseconds, which is its cursor. */
 export type ListedOperation = OperationRow & { readonly cursor: string };
 
-/** Lists the operations of a project, newest first. */
+/**
+ * Lists the operations of a project, newest first. Those of one microsecond are on one page, which
+ * may be longer for that: a cursor is nothing but a time.
+ */
 export function listOperations(
   db: Database,
   page: {
@@ -73,7 +76,7 @@ export function listOperations(
     readonly limit: number;
   },
 ): Promise<ListedOperation[]> {
-  return db
+  const rows = db
     .selectFrom('operations')
     .selectAll()
     .select(
@@ -86,8 +89,12 @@ export function listOperations(
       qb.where(sql<boolean>`created_at < ${page.cursor}::timestamptz`),
     )
     .orderBy('created_at', 'desc')
+    .fetch(page.limit, 'with ties');
+  return db
+    .selectFrom(rows.as('operations'))
+    .selectAll()
+    .orderBy('created_at', 'desc')
     .orderBy('sequence', 'desc')
-    .limit(page.limit)
     .execute();
 }
 
