@@ -93,3 +93,4 @@ export { changeSettings, readOutdated } from './settings-file.ts';
 export { startInstance, type StartInstanceOptions } from './start-instance.ts';
 export { createTemplate, type CreateTemplateOptions, type Template } from './template.ts';
 export { TEMPLATE_DATABASE, TEMPLATE_ROLE } from './template-sql.ts';
+export { readOwnWalCount, readWalCount, type WalCount } from './wal-count.ts';

@@ -5,6 +5,7 @@ const names: Readonly<Record<ComputeQuota, string>> = {
   active_time_seconds: 'active time',
   compute_time_seconds: 'compute time',
   data_transfer_bytes: 'data transfer',
+  written_data_bytes: 'written data',
 };
 
 /** The `quota_exceeded` that says which quota of a project is used up, in the contract's words. */

@@ -40,6 +40,7 @@ export const computeQuotas = [
   'active_time_seconds',
   'compute_time_seconds',
   'data_transfer_bytes',
+  'written_data_bytes',
 ] as const;
 export type ComputeQuota = (typeof computeQuotas)[number];
 

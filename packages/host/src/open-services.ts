@@ -10,6 +10,7 @@ import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointParts } from './endpoints/endpoint.ts';
 import { isEndpointSpec } from './endpoints/endpoint-spec.ts';
 import { Proxies } from './endpoints/proxies.ts';
+import { WriteWatch } from './endpoints/write-watch.ts';
 import { isUsageRecord } from './endpoints/usage-meter.ts';
 import type { Ground } from './open-ground.ts';
 import { HistoryKeeper } from './restore/history-keeper.ts';
@@ -64,7 +65,7 @@ export function openServices(ground: Ground): OpenServices {
   const info = () => describe(ground, endpoints);
   const run = (shutdown: Shutdown) => {
     reporter = openReporter(ground, { endpoints, past, info, shutdown });
-    tick({ endpoints, proxies, reporter, shutdown });
+    tick({ ground, endpoints, proxies, reporter, shutdown });
     keepHistory({ ground, keeper, endpoints, reporter, shutdown });
     const limitMs = SUSPEND_ALL_LIMIT_MS;
     shutdown.add({
@@ -212,18 +213,27 @@ function keepHistory({ ground, keeper, endpoints, reporter, shutdown }: HistoryK
 }
 
 interface Ticking {
+  readonly ground: Ground;
   readonly endpoints: Endpoints;
   readonly proxies: Proxies;
   readonly reporter: Reporter | undefined;
   readonly shutdown: Shutdown;
 }
 
-function tick({ endpoints, proxies, reporter, shutdown }: Ticking): void {
+function tick({ ground, endpoints, proxies, reporter, shutdown }: Ticking): void {
   let count = 0;
+  const { log } = ground.options;
+  const writes = new WriteWatch({
+    ...ground,
+    log,
+    onOtherSide: ({ spec }) => endpoints.renew(spec.endpointId),
+  });
   const timer = setInterval(() => {
     proxies.forgetSilent();
     if (++count % REPORT_RUNNING_EVERY_TICKS > 0) return;
-    for (const { spec } of endpoints.running()) reporter?.changedSlightly(spec.endpointId);
+    const running = endpoints.running();
+    void writes.look(running);
+    for (const { spec } of running) reporter?.changedSlightly(spec.endpointId);
   }, TICK_MS);
   shutdown.add({ name: 'ticks', limitMs: 1000, run: async () => clearInterval(timer) });
 }

@@ -180,11 +180,16 @@ function lockHolders(lockPath: string): readonly number[] {
 
 /** Ids of the postmasters on a timeline: those of its Postgres processes that no other one forked. */
 export function postmasters(directory: string, timelineId: string): readonly number[] {
-  const lock = join(directory, 'host', 'locks', `${timelineId}.lock`);
-  const holders = lockHolders(lock).filter((pid) => processField(pid, 'Name') === 'postgres');
+  const holders = serverProcesses(directory, timelineId);
   return holders.filter(
     (pid) => !holders.includes(Number(processField(pid, 'PPid'))) && !isBackend(pid),
   );
+}
+
+/** Ids of all Postgres processes on a timeline. */
+export function serverProcesses(directory: string, timelineId: string): readonly number[] {
+  const lock = join(directory, 'host', 'locks', `${timelineId}.lock`);
+  return lockHolders(lock).filter((pid) => processField(pid, 'Name') === 'postgres');
 }
 
 // Backends outlive a postmaster that is killed by a moment, and have no command line at their end.

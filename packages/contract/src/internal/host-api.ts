@@ -59,6 +59,11 @@ export const EndpointSpec = Type.Object({
   unmasked: Type.Optional(Type.Boolean()),
   /** Which quota of the project is used up, so that the compute must not run; none if absent. */
   exceededQuota: Type.Optional(nullable(oneOf(computeQuotas))),
+  /**
+   * How large the data of the branch may be, in bytes; no limit if absent. Beyond it transactions are
+   * read-only unless they say otherwise, so that what is there can be deleted.
+   */
+  logicalSizeLimitBytes: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Postgres settings of the user's choice, by name. */
   pgSettings: Type.Record(Type.String(), Type.String()),
   /** Whether WAL carries what logical decoding needs; absent: no. */
@@ -83,6 +88,8 @@ export const EndpointStatus = Type.Object({
   activeSeconds: Type.Number(),
   /** Bytes sent to clients, ever; only grows. */
   bytesOut: Type.Number(),
+  /** Bytes of WAL that its computes wrote, ever; only grows. Absent in what an older host sent. */
+  writtenBytes: Type.Optional(Type.Number()),
   /** Why the last start failed; null after a good one. */
   startError: nullable(Type.String()),
 });

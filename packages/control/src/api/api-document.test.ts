@@ -20,7 +20,7 @@ const remarks: Readonly<Record<string, string>> = {
   addProjectJWKS: 'kept and shown: nothing accepts tokens yet; the URL is not fetched',
   getAvailablePreloadLibraries: 'contrib modules, which every installation has',
   getConsumptionHistoryPerProject:
-    'since the installation meters; the frame that is under way is included when `to` lies in it; `written_data_bytes` is 0, it is not metered yet',
+    'since the installation meters; the frame that is under way is included when `to` lies in it',
   getConsumptionHistoryPerProjectV2:
     'a compute counts with its largest size while it runs; sizes of branches are those of their whole content; extra branches, snapshots and private networks are 0',
   getConsumptionHistoryPerBranchV2: 'as of projects',
@@ -197,7 +197,9 @@ Operators are the user of \`admin.key\`.
   \`PGFLEET_DOMAIN\` that resolves to use those as they are.
 - \`synthetic_storage_size\` is what data and history of all branches and snapshots occupy on the host
   as last measured; \`logical_size\` of a branch is left out until it was measured.
-- There are no plans, and so no limits of branches or of running computes. \`data_storage_bytes_hour\` and \`written_data_bytes\` are 0
-  until they are metered.
+- \`written_data_bytes\` are the bytes of WAL that clients made Postgres generate, as its own
+  \`pg_stat_wal\` counts them.
+- There are no plans, and so no limits of branches or of running computes. \`data_storage_bytes_hour\` is 0
+  until it is metered.
 `;
 }

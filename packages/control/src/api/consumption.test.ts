@@ -25,10 +25,16 @@ function query(more: Readonly<Record<string, string>>): string {
 async function use(
   control: TestControl,
   endpointId: string,
-  used: { readonly seconds: number; readonly bytes: number; readonly hoursAgo: number },
+  used: {
+    readonly seconds: number;
+    readonly bytes: number;
+    readonly written: number;
+    readonly hoursAgo: number;
+  },
 ) {
   await sql`update endpoints set active_seconds = active_seconds + ${used.seconds},
-    bytes_out = bytes_out + ${used.bytes} where id = ${endpointId}`.execute(control.db);
+    bytes_out = bytes_out + ${used.bytes},
+    written_bytes = written_bytes + ${used.written} where id = ${endpointId}`.execute(control.db);
   await sql`update consumption set hour = hour - make_interval(hours => ${used.hoursAgo})
     where hour = date_trunc('hour', now(), 'UTC')`.execute(control.db);
 }
@@ -39,9 +45,9 @@ test('what an endpoint used is summed up by the hour, the day and the month', as
     default_endpoint_settings: { autoscaling_limit_min_cu: 1, autoscaling_limit_max_cu: 2 },
   });
   const endpointId = endpoints[0]!.id;
-  await use(control, endpointId, { seconds: 10, bytes: 100, hoursAgo: 2 });
-  await use(control, endpointId, { seconds: 5, bytes: 0, hoursAgo: 0 });
-  await use(control, endpointId, { seconds: 5, bytes: 50, hoursAgo: 0 });
+  await use(control, endpointId, { seconds: 10, bytes: 100, written: 7000, hoursAgo: 2 });
+  await use(control, endpointId, { seconds: 5, bytes: 0, written: 0, hoursAgo: 0 });
+  await use(control, endpointId, { seconds: 5, bytes: 50, written: 400, hoursAgo: 0 });
   const hourly = await control.call<ProjectConsumptionList>(
     'GET',
     `/consumption_history/projects${query({})}`,
@@ -53,6 +59,7 @@ test('what an endpoint used is summed up by the hour, the day and the month', as
   const frames = only!.periods.flatMap(({ consumption }) => consumption);
   expect(frames.map((frame) => frame['active_time_seconds'])).toEqual([10, 10]);
   expect(frames.map((frame) => frame['compute_time_seconds'])).toEqual([20, 20]);
+  expect(frames.map((frame) => frame['written_data_bytes'])).toEqual([7000, 400]);
   expect(frames[0]!.timeframe_start < frames[1]!.timeframe_start).toBe(true);
 
   const organizationId = await control.organizationId();

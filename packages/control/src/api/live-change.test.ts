@@ -168,8 +168,9 @@ test('how long history is kept is told to the storage', async () => {
 });
 
 /** The host reports what an endpoint has used in all. */
-async function report(activeSeconds: number, bytesOut = 0): Promise<void> {
-  const status = control.host.status(endpoint.id, { activeSeconds, bytesOut });
+async function report(activeSeconds: number, bytesOut = 0, writtenBytes = 0): Promise<void> {
+  const used = { activeSeconds, bytesOut, writtenBytes };
+  const status = control.host.status(endpoint.id, used);
   const { statusCode } = await control.internalApi.inject({
     method: 'POST',
     url: `/internal/v1/hosts/${control.host.id}/report`,
@@ -184,11 +185,12 @@ test.each([
   ['active_time_seconds', 'active time', 60],
   ['compute_time_seconds', 'compute time', 15],
   ['data_transfer_bytes', 'data transfer', 5000],
+  ['written_data_bytes', 'written data', 7000],
 ])('%s that is used up stops what runs until there is more', async (quota, name, limit) => {
   expect(actions(await patchProject({ settings: { quota: { [quota]: limit } } }))).toEqual([]);
-  await report(59, 4999);
+  await report(59, 4999, 6999);
   expect(control.host.running.has(endpoint.id)).toBe(true);
-  await report(61, 5001);
+  await report(61, 5001, 7001);
   expect(spec()).toMatchObject({ exceededQuota: quota });
   expect(control.host.running.has(endpoint.id)).toBe(false);
   for (const power of ['start', 'restart']) {
@@ -225,6 +227,19 @@ test('a quota below what was used stops what runs at once, and zero is no limit'
   expect(actions(none)).toEqual(['apply_config']);
   await settle();
   expect(spec()).toMatchObject({ exceededQuota: null });
+});
+
+test('how large a branch may be is told to what runs, and suspends nothing', async () => {
+  const limit = (bytes: number) =>
+    patchProject({ settings: { quota: { logical_size_bytes: bytes } } });
+  expect(actions(await limit(1_000_000))).toEqual(['apply_config']);
+  await settle();
+  expect(spec()).toMatchObject({ logicalSizeLimitBytes: 1_000_000, exceededQuota: null });
+  expect(control.host.running.has(endpoint.id)).toBe(true);
+  expect(actions(await limit(1_000_000))).toEqual([]);
+  expect(actions(await limit(0))).toEqual(['apply_config']);
+  await settle();
+  expect(spec()).not.toHaveProperty('logicalSizeLimitBytes');
 });
 
 test('a new month begins with the whole quota', async () => {

@@ -12,7 +12,7 @@ const nothing: Metric = () => 0;
 const legacyMetrics = {
   active_time_seconds: ({ activeSeconds }) => activeSeconds,
   compute_time_seconds: ({ cuSeconds }) => cuSeconds,
-  written_data_bytes: nothing,
+  written_data_bytes: ({ writtenBytes }) => writtenBytes,
   synthetic_storage_size_bytes: ({ storedBytes }) => storedBytes,
   data_storage_bytes_hour: ({ storedBytes, hours }) => storedBytes * hours,
   logical_size_bytes: ({ logicalBytes }) => logicalBytes,

@@ -5,7 +5,7 @@ import { consumptionPeriod } from './timestamps.ts';
 
 /*
  * Consumption by frames of time: hours, days or calendar months, in UTC. What is counted (seconds,
- * bytes sent) is summed up; a size holds from when it was measured until it is measured again.
+ * bytes sent and written) is summed up; a size holds from when it was measured until it is measured again.
  */
 
 /** What was metered of a branch within a frame. */
@@ -14,6 +14,7 @@ export interface MeteredFrame {
   readonly activeSeconds: number;
   readonly cuSeconds: number;
   readonly bytesOut: number;
+  readonly writtenBytes: number;
   readonly sizes: BranchSizes | null;
 }
 
@@ -43,6 +44,7 @@ export interface FrameUsage {
   readonly activeSeconds: number;
   readonly cuSeconds: number;
   readonly bytesOut: number;
+  readonly writtenBytes: number;
   /** Bytes at the end of the frame. */
   readonly logicalBytes: number;
   readonly storedBytes: number;
@@ -197,6 +199,7 @@ function describe(
     activeSeconds: metered?.activeSeconds ?? 0,
     cuSeconds: metered?.cuSeconds ?? 0,
     bytesOut: metered?.bytesOut ?? 0,
+    writtenBytes: metered?.writtenBytes ?? 0,
     logicalBytes: held?.logical ?? 0,
     storedBytes: held ? held.data + held.wal : 0,
     walBytes: held?.wal ?? 0,

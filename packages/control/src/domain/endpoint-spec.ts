@@ -64,6 +64,7 @@ export function endpointSpec(
   const { allowed_ips: allowed, block_public_connections: isClosed } = project.settings;
   const { block_vpc_connections: isClosedInside, enable_logical_replication: isLogical } =
     project.settings;
+  const { logical_size_bytes: sizeLimit = 0 } = project.settings.quota ?? {};
   const isListed = !allowed?.protected_branches_only || branch.is_protected;
   return {
     endpointId: endpoint.id,
@@ -80,6 +81,7 @@ export function endpointSpec(
     disabled: endpoint.is_disabled,
     ...(isUnmasked && { unmasked: true }),
     exceededQuota: project.exceeded_quota,
+    ...(sizeLimit > 0 && { logicalSizeLimitBytes: sizeLimit }),
     pgSettings: endpoint.settings.pg_settings ?? {},
     logicalReplication: isLogical ?? false,
     preloadLibraries: [...enabledLibraries(project.settings, endpoint.settings)],

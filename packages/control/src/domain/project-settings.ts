@@ -46,7 +46,9 @@ export function effectOnEndpoint(
   { before, after, requested }: SettingsChange,
   endpoint: { readonly settings: EndpointSettings },
 ): Effect | null {
-  if (!requested || !endpointKeys.some((key) => requested[key] !== undefined)) return null;
+  const isHeardOf =
+    requested !== undefined && endpointKeys.some((key) => requested[key] !== undefined);
+  if (!isHeardOf && sizeLimit(before) === sizeLimit(after)) return null;
   const libraries = [before, after].map((settings) =>
     enabledLibraries(settings, endpoint.settings),
   );
@@ -69,6 +71,11 @@ const endpointKeys = [
   'enable_logical_replication',
   'preload_libraries',
 ] as const;
+
+// Zero is no limit.
+function sizeLimit({ quota }: ProjectSettings): number {
+  return quota?.logical_size_bytes ?? 0;
+}
 
 function merged(
   key: 'quota' | 'allowed_ips',

@@ -1,6 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { EndpointStatus, HostReport } from '@pgfleet/contract';
-import type { Endpoint } from '@pgfleet/contract';
+import type { Branch, Endpoint } from '@pgfleet/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FakeHost } from '../testing/fake-host.ts';
 import { TestControl } from '../testing/test-control.ts';
@@ -61,7 +61,13 @@ test('what a host reports of an endpoint is what the API shows', async () => {
   await report(
     control,
     control.host,
-    status({ state: 'idle', suspendedAt, activeSeconds: 12.4, bytesOut: 1000 }),
+    status({
+      state: 'idle',
+      suspendedAt,
+      activeSeconds: 12.4,
+      bytesOut: 1000,
+      writtenBytes: 5000,
+    }),
   );
   expect(await show()).toMatchObject({ current_state: 'idle', suspended_at: suspendedAt });
 
@@ -77,9 +83,15 @@ test('what a host reports of an endpoint is what the API shows', async () => {
     project: {
       active_time_seconds: 12,
       data_transfer_bytes: 1000,
+      written_data_bytes: 5000,
       compute_last_active_at: lastActiveAt,
     },
   });
+  const branches = await control.call<{ branches: Branch[] }>(
+    'GET',
+    `/projects/${project.id}/branches`,
+  );
+  expect(branches.body.branches[0]).toMatchObject({ written_data_bytes: 5000 });
 });
 
 test('a host says nothing about the endpoints of another host', async () => {

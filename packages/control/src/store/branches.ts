@@ -10,6 +10,7 @@ import type { BranchRow, Schema } from './schema.ts';
 export interface BranchDetails extends BranchRow {
   readonly active_seconds: number;
   readonly bytes_out: number;
+  readonly written_bytes: number;
   /** Bytes; null until it was first measured. */
   readonly logical_size: number | null;
   readonly creator_name: string;
@@ -275,6 +276,7 @@ function withDetails(branches: ReturnType<typeof matching>) {
               .coalesce(eb.fn.sum<number>('active_seconds'), sql<number>`0`)
               .as('active_seconds'),
             eb.fn.coalesce(eb.fn.sum<number>('bytes_out'), sql<number>`0`).as('bytes_out'),
+            eb.fn.coalesce(eb.fn.sum<number>('written_bytes'), sql<number>`0`).as('written_bytes'),
           ])
           .as('used'),
       (join) => join.onTrue(),

@@ -134,11 +134,12 @@ const numbersOfSizes = sql`measured || ',' || coalesce(logical_bytes, 0) || ',' 
   || ',' || coalesce(wal_bytes, 0)`;
 
 // What was counted, and what was measured if anything was.
-const numbersOfFrame = sql`concat_ws(',', start, active_seconds, cu_seconds, bytes_out,
+const numbersOfFrame = sql`concat_ws(',', start, active_seconds, cu_seconds, bytes_out, written_bytes,
   ${numbersOfSizes})`;
 
 type Sizes = readonly [sinceMs?: number, logical?: number, data?: number, wal?: number];
-type Frame = readonly [startMs: number, active: number, cu: number, bytesOut: number, ...Sizes];
+type Counts = readonly [active: number, cu: number, bytesOut: number, written: number];
+type Frame = readonly [startMs: number, ...Counts, ...Sizes];
 
 function readSizes(numbers: string): BranchSizes | null {
   return sizesOf(...(JSON.parse(`[${numbers}]`) as Sizes));
@@ -146,9 +147,9 @@ function readSizes(numbers: string): BranchSizes | null {
 
 function readFrames(frames: string): MeteredFrame[] {
   return (JSON.parse(`[[${frames}]]`) as Frame[]).map(
-    ([startMs, activeSeconds, cuSeconds, bytesOut, sinceMs, logical, data, wal]) => {
-      const sizes = sizesOf(sinceMs, logical, data, wal);
-      return { startMs, activeSeconds, cuSeconds, bytesOut, sizes };
+    ([startMs, activeSeconds, cuSeconds, bytesOut, writtenBytes, ...measured]) => {
+      const sizes = sizesOf(...measured);
+      return { startMs, activeSeconds, cuSeconds, bytesOut, writtenBytes, sizes };
     },
   );
 }
@@ -175,15 +176,15 @@ function framesOf({ from, to, granularity }: FrameRange) {
     and c.hour >= ${from} and c.hour < ${to}`;
   if (granularity === 'hourly') {
     return sql`select ${millisecondsOf('hour')} as start, active_seconds, cu_seconds, bytes_out,
-        ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes
+        written_bytes, ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes
       from consumption c where ${isMetered} order by hour`;
   }
   return sql`select ${millisecondsOf('day')} as start, active_seconds, cu_seconds, bytes_out,
-      last[1] as measured, last[2] as logical_bytes, last[3] as data_bytes, last[4] as wal_bytes
+      written_bytes, last[1] as measured, last[2] as logical_bytes, last[3] as data_bytes, last[4] as wal_bytes
     from (
       select date_trunc(${unitOf[granularity]}, hour, 'UTC') as day,
         sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
-        sum(bytes_out) as bytes_out,
+        sum(bytes_out) as bytes_out, sum(written_bytes) as written_bytes,
         -- The greatest one is the last.
         max(array[${millisecondsOf('hour')}, logical_bytes, data_bytes, wal_bytes])
           filter (where data_bytes is not null) as last

@@ -67,10 +67,12 @@ export async function saveEndpointStatuses(
       started_at = coalesce(s."startedAt", e.started_at),
       suspended_at = coalesce(s."suspendedAt", e.suspended_at),
       active_seconds = greatest(e.active_seconds, s."activeSeconds"),
-      bytes_out = greatest(e.bytes_out, s."bytesOut")
+      bytes_out = greatest(e.bytes_out, s."bytesOut"),
+      written_bytes = greatest(e.written_bytes, s."writtenBytes")
     from jsonb_to_recordset(${JSON.stringify(statuses)}::jsonb) as s(
         "endpointId" text, state text, "lastActiveAt" timestamptz, "startedAt" timestamptz,
-        "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision),
+        "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision,
+        "writtenBytes" double precision),
       branches b, timelines t
     where e.id = s."endpointId" and b.id = e.branch_id and t.id = b.timeline_id
       and t.host_id = ${hostId}`.execute(db);

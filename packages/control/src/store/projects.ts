@@ -14,6 +14,7 @@ import type { ProjectRow, Schema } from './schema.ts';
 export interface ProjectDetails extends ProjectRow {
   readonly active_seconds: number;
   readonly bytes_out: number;
+  readonly written_bytes: number;
   readonly compute_last_active_at: Date | null;
   /** Bytes of data and history; null for a project too young to have any. */
   readonly synthetic_storage_size: number | null;
@@ -146,6 +147,7 @@ function withDetails(db: Database) {
               .coalesce(eb.fn.sum<number>('active_seconds'), sql<number>`0`)
               .as('active_seconds'),
             eb.fn.coalesce(eb.fn.sum<number>('bytes_out'), sql<number>`0`).as('bytes_out'),
+            eb.fn.coalesce(eb.fn.sum<number>('written_bytes'), sql<number>`0`).as('written_bytes'),
             eb.fn.max('last_active').as('compute_last_active_at'),
           ])
           .as('used'),

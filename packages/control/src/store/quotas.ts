@@ -99,10 +99,11 @@ const exceeded = sql`(
     when ${isUsedUp('active_time_seconds', 'used.active_seconds')} then 'active_time_seconds'
     when ${isUsedUp('compute_time_seconds', 'used.cu_seconds')} then 'compute_time_seconds'
     when ${isUsedUp('data_transfer_bytes', 'used.bytes_out')} then 'data_transfer_bytes'
+    when ${isUsedUp('written_data_bytes', 'used.written_bytes')} then 'written_data_bytes'
   end
   from (
     select sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
-      sum(bytes_out) as bytes_out
+      sum(bytes_out) as bytes_out, sum(written_bytes) as written_bytes
     from consumption c
     where c.project_id = p.id and c.hour >= date_trunc('month', now(), 'UTC')
   ) used)`;

@@ -264,6 +264,7 @@ interface EndpointsTable extends Timestamps {
   readonly suspended_at: Date | null;
   readonly active_seconds: Generated<number>;
   readonly bytes_out: Generated<number>;
+  readonly written_bytes: Generated<number>;
   readonly deleted_at: Date | null;
 }
 

@@ -8,9 +8,11 @@ import {
   finishInPlace,
   readActivity,
   readOutdated,
+  readOwnWalCount,
+  readWalCount,
   removeRebuildableCaches,
 } from '@pgfleet/compute';
-import type { Activity, Instance, LimitGroup, StopMode } from '@pgfleet/compute';
+import type { Activity, Instance, LimitGroup, StopMode, WalCount } from '@pgfleet/compute';
 import type { EndpointId, EndpointSpec, TimelineId } from '@pgfleet/contract';
 import { retry, sleep } from '@pgfleet/kit';
 import type { Logger } from '@pgfleet/kit';
@@ -52,6 +54,7 @@ export class ComputeRun {
   #throttleTimer: NodeJS.Timeout | undefined;
   #isOutdated = false;
   #awaitsMemory = false;
+  #walCount: WalCount | undefined;
 
   private constructor(parts: ComputeParts, record: ComputeRecord, instance: Instance) {
     this.endpointId = record.endpointId;
@@ -142,6 +145,13 @@ export class ComputeRun {
     });
   }
 
+  /** Hands out, once, what had been written when its roles were set up or its last client was gone. */
+  takeWalCount(): WalCount | undefined {
+    const count = this.#walCount;
+    this.#walCount = undefined;
+    return count;
+  }
+
   /** Runs `work` on `cloud_admin`'s shared connection. */
   use<T>(work: (connection: AdminConnection) => Promise<T>): Promise<T> {
     return this.#session.use(work);
@@ -180,7 +190,7 @@ export class ComputeRun {
     // What shows the past goes on as it was begun.
     if (this.#showsThePast) return;
     const { timelines } = this.#parts;
-    const settings = computeSettings(this.#parts, spec, timelines.ready(this.timelineId));
+    const settings = await computeSettings(this.#parts, spec, timelines.ready(this.timelineId));
     const dataDirectory = timelines.dataDirectory(this.timelineId);
     const outdated = await this.#session.use(async (connection) => {
       await changeSettings(connection, dataDirectory, settings.changeable);
@@ -283,9 +293,10 @@ export class ComputeRun {
     const { timelines } = this.#parts;
     const timeline = timelines.ready(this.timelineId);
     const own = timelines.adminSecrets(timeline).at(-1) ?? '';
-    await this.#session.use(async (connection) =>
-      applySpec(connection, await firstSpec(connection, timeline, own)),
-    );
+    await this.#session.use(async (connection) => {
+      await applySpec(connection, await firstSpec(connection, timeline, own));
+      this.#walCount = await readOwnWalCount(connection);
+    });
     await timelines.noteSpecApplied(this.timelineId, origin);
   }
 
@@ -310,6 +321,7 @@ export class ComputeRun {
       return await this.#session.use(async (connection) => {
         rmSync(this.socketPath, { force: true });
         await terminateClients(connection);
+        this.#walCount = await readWalCount(connection);
         return this.#showsThePast ? undefined : readLastWords(connection);
       });
     } catch (error) {

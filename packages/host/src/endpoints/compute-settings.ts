@@ -1,23 +1,32 @@
 import { instanceSettings } from '@pgfleet/compute';
-import type { InstanceSettings } from '@pgfleet/compute';
+import type { InstanceSettings, PostgresSettings } from '@pgfleet/compute';
 import type { EndpointSpec } from '@pgfleet/contract';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 import type { ComputeParts } from './compute-parts.ts';
+import { isOverSizeLimit } from './size-limit.ts';
 import { volumeSettings } from './volume-settings.ts';
 
-/** The settings of Postgres that an endpoint's compute is to have on a timeline. */
-export function computeSettings(
-  { volume }: Pick<ComputeParts, 'volume'>,
-  { minCu, maxCu, pgSettings, logicalReplication, preloadLibraries }: EndpointSpec,
+// Whoever is to delete something begins a transaction that is `READ WRITE`.
+const READ_ONLY: PostgresSettings = { default_transaction_read_only: 'on' };
+
+/**
+ * The settings of Postgres that an endpoint's compute is to have on a timeline. In one that is larger
+ * than it may be, transactions do not write unless they say so.
+ */
+export async function computeSettings(
+  { volume, histories }: Pick<ComputeParts, 'volume' | 'histories'>,
+  endpoint: EndpointSpec,
   { spec }: Pick<TimelineRecord, 'spec'>,
-): InstanceSettings {
+): Promise<InstanceSettings> {
+  const { minCu, maxCu, pgSettings, logicalReplication, preloadLibraries } = endpoint;
+  const isOver = isOverSizeLimit(endpoint, await histories.get(spec.timelineId));
   return instanceSettings({
     major: spec.pgMajor,
     minCu,
     maxCu,
     logicalReplication: logicalReplication ?? false,
     preloadLibraries: preloadLibraries ?? [],
-    tenant: pgSettings,
+    tenant: isOver ? { ...pgSettings, ...READ_ONLY } : pgSettings,
     override: volumeSettings(volume.driver),
   });
 }

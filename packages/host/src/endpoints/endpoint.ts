@@ -14,6 +14,7 @@ import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
 import { ComputeRun } from './compute-run.ts';
 import type { LaunchOptions } from './compute-run.ts';
 import { IdleWatch } from './idle-watch.ts';
+import { restedWal } from './rested-wal.ts';
 import { UsageMeter } from './usage-meter.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
@@ -87,7 +88,7 @@ export class Endpoint {
   }
 
   status(): EndpointStatus {
-    const { activeSeconds, bytesOut, lastActiveAt, startedAt, suspendedAt, startError } =
+    const { activeSeconds, bytesOut, written, lastActiveAt, startedAt, suspendedAt, startError } =
       this.usage.read();
     return {
       endpointId: this.#spec.endpointId,
@@ -99,6 +100,7 @@ export class Endpoint {
       suspendedAt,
       activeSeconds,
       bytesOut,
+      writtenBytes: written.bytes,
       startError,
     };
   }
@@ -292,12 +294,14 @@ export class Endpoint {
     const signal = this.#closing.signal;
     try {
       await claims.enter(timelineId, endpointId, signal);
+      const rested = await restedWal(this.#parts, timelineId);
       this.#run = await retry(
         () => this.#launchOrRemake(spec, { timeoutMs: launchTimeoutMs, signal }),
         { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
       );
       claims.seat(this.#run);
       this.usage.begin(this.#run.startedAt);
+      this.usage.beginWriting(timelineId, this.#run.takeWalCount() ?? rested);
       this.#launchedMs = performance.now();
       this.#apply('launched');
       if (this.#spec !== spec) this.#catchUp(this.#run);
@@ -359,6 +363,7 @@ export class Endpoint {
       if (run) claims.release(run.timelineId, endpointId);
       this.#run = undefined;
       this.#ending = 'rest';
+      if (run) this.usage.endWriting(run, run.takeWalCount());
       this.usage.end();
       this.#apply('stopped');
       this.#parts.onRest(this, run?.timelineId ?? this.#spec.timelineId);
@@ -390,6 +395,7 @@ export class Endpoint {
     log.warn({ endpoint_id: endpointId }, 'compute died');
     this.#run = undefined;
     claims.release(run.timelineId, endpointId);
+    this.usage.endWriting(run);
     this.usage.end();
     this.#apply('died');
     this.#parts.onRest(this, run.timelineId);

@@ -40,6 +40,8 @@ export class Endpoints {
   constructor(parts: EndpointsParts) {
     const onChange = (endpoint: Endpoint) => {
       parts.onChange(endpoint);
+      // Of a run that outlives its host, the next one has to know from where on it is counted.
+      if (endpoint.state === 'active') this.#persist(endpoint, false);
       if (endpoint.state === 'idle') this.#persist(endpoint, true);
     };
     this.#parts = { ...parts, onChange };
@@ -104,6 +106,14 @@ export class Endpoints {
       this.#parts.onChange(endpoint);
       this.#parts.arrivals.announce();
       return endpoint.status();
+    });
+  }
+
+  /** Tells what runs its settings anew, since they follow from more than its specification. */
+  renew(endpointId: EndpointId): Promise<void> {
+    return this.#queue.run(endpointId, async () => {
+      const endpoint = this.#endpoints.get(endpointId);
+      await endpoint?.configure(endpoint.spec);
     });
   }
 

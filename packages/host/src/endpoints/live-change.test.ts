@@ -169,6 +169,48 @@ test('a used-up quota suspends what runs, and nothing starts it until there is m
   expect(await queryValue(socketPath, 'SELECT 1')).toBe(1);
 });
 
+const MIB = 1024 * 1024;
+const patience = { timeout: 60_000, interval: 100 };
+const fill = `INSERT INTO rows SELECT repeat('x', 1024) FROM generate_series(1, 40960)`;
+const isReadOnly = (tenant: Awaited<ReturnType<typeof connectedTenant>>) => () =>
+  tenant.show('default_transaction_read_only');
+
+test('in a branch that grew too large only those write who say so, until enough is deleted', async () => {
+  await using tenant = await connectedTenant({ logicalSizeLimitBytes: 30 * MIB });
+  const { client } = tenant;
+  await client.query('CREATE TABLE rows (filler text)');
+  await client.query(fill);
+  await expect.poll(isReadOnly(tenant), patience).toBe('on');
+  await expect(client.query(fill)).rejects.toMatchObject({ code: '25006' });
+  expect(await value(client, 'SELECT count(*)::int FROM rows')).toBe(40_960);
+  await client.query('BEGIN READ WRITE');
+  await client.query('TRUNCATE rows');
+  await client.query('COMMIT');
+  await expect.poll(isReadOnly(tenant), patience).toBe('off');
+  await client.query('INSERT INTO rows VALUES (1)');
+  await tenant.expectSameBackend();
+});
+
+test('a branch that is too large wakes read-only, and a higher limit counts at once', async () => {
+  await using tenant = await connectedTenant({
+    pgSettings: { default_transaction_read_only: '0' },
+  });
+  await tenant.client.query(`CREATE TABLE rows AS SELECT ''::text AS filler`);
+  await tenant.client.query(fill);
+  await host.suspend(tenant.endpointId);
+  await tenant.put({ logicalSizeLimitBytes: 30 * MIB });
+  const { socketPath } = await host.start(tenant.endpointId);
+  await using connection = await connect(socketPath);
+  const write = () => connection.client.query(`INSERT INTO rows VALUES ('y')`);
+  await expect(write()).rejects.toMatchObject({ code: '25006' });
+  await tenant.put({ logicalSizeLimitBytes: 300 * MIB });
+  await write();
+  await tenant.put({ logicalSizeLimitBytes: 20 * MIB });
+  await expect(write()).rejects.toMatchObject({ code: '25006' });
+  await tenant.put({ logicalSizeLimitBytes: 1000 * MIB });
+  await write();
+});
+
 test('a change that comes while a compute starts is in force once it runs', async () => {
   await using tenant = await connectedTenant();
   await host.suspend(tenant.endpointId);

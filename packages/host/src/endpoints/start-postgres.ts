@@ -47,7 +47,7 @@ export async function startPostgres(
     sandbox,
     lock,
     logFile: layout.log(spec.endpointId),
-    ...settings(parts, spec, timeline),
+    ...(await settings(parts, spec, timeline)),
     timeoutMs: timeline.pending ? Math.min(timeoutMs, IN_PLACE_TIMEOUT_MS) : timeoutMs,
     signal,
   });
@@ -75,12 +75,12 @@ async function prepareStart(
 
 // A cluster that shows the past needs what it had then, whatever its endpoint has now; and so does one
 // that has to get through its past first.
-function settings(
+async function settings(
   parts: ComputeParts,
   spec: EndpointSpec,
   timeline: TimelineRecord,
-): Pick<StartInstanceOptions, 'settings' | 'changeable'> {
-  const { fixed, changeable } = computeSettings(parts, spec, timeline);
+): Promise<Pick<StartInstanceOptions, 'settings' | 'changeable'>> {
+  const { fixed, changeable } = await computeSettings(parts, spec, timeline);
   const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
   if (timeline.pending) {
     return { settings: inPlaceSettings(dataDirectory, fixed, timeline.pending), changeable };

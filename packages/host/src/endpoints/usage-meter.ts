@@ -1,7 +1,13 @@
+import type { WalCount } from '@pgfleet/compute';
+import type { TimelineId } from '@pgfleet/contract';
+import { addWritten, beginWriting, endWriting, nothingWritten } from './written-data.ts';
+import type { WritingRun, WrittenData } from './written-data.ts';
+
 /** What an endpoint has used, ever; written to disk, so times are RFC 3339. */
 export interface UsageRecord {
   readonly activeSeconds: number;
   readonly bytesOut: number;
+  readonly written: WrittenData;
   /** Until when a run is counted in {@link activeSeconds}; null when none is going on. */
   readonly countedUntil: string | null;
   readonly lastActiveAt: string | null;
@@ -17,6 +23,7 @@ export function isUsageRecord(value: unknown): value is UsageRecord {
 const unused: UsageRecord = {
   activeSeconds: 0,
   bytesOut: 0,
+  written: nothingWritten,
   countedUntil: null,
   lastActiveAt: null,
   startedAt: null,
@@ -58,6 +65,23 @@ export class UsageMeter {
   abandon(): void {
     const { countedUntil } = this.#usage;
     if (countedUntil !== null) this.#set({ countedUntil: null, suspendedAt: countedUntil });
+    this.#set({ written: { ...this.#usage.written, counted: {} } });
+  }
+
+  /** Begins to count what is written to a timeline, at what was written before. */
+  beginWriting(timelineId: TimelineId, before: WalCount | undefined): void {
+    this.#set({ written: beginWriting(this.#usage.written, timelineId, before) });
+  }
+
+  /** Notes how much has been written by now to the timeline of a run. */
+  wrote(run: WritingRun, count: WalCount): void {
+    this.#set({ written: addWritten(this.#usage.written, run, count) });
+  }
+
+  /** Ends what {@link beginWriting} began, with the last count if there was one. */
+  endWriting(run: WritingRun, count?: WalCount): void {
+    if (count) this.wrote(run, count);
+    this.#set({ written: endWriting(this.#usage.written, run.timelineId) });
   }
 
   fail(startError: string): void {

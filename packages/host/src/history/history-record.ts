@@ -1,3 +1,4 @@
+import type { WalCount } from '@pgfleet/compute';
 import type { LostWindow } from '@pgfleet/contract';
 
 /** A frozen image of a timeline that recoveries begin at. LSNs are as `pg_lsn` writes them. */
@@ -32,6 +33,8 @@ export interface RestMark {
   /** Nothing was committed after this but an empty transaction. */
   readonly at: string;
   readonly hasSubscriptions: boolean;
+  /** What was written by then, all but for the last checkpoint; absent in what an older host noted. */
+  readonly wal?: WalCount;
 }
 
 /** Where the history of a copy begins. */

@@ -1,5 +1,11 @@
-import { markHead, readContent, readControlFile, readVerifiers } from '@pgfleet/compute';
-import type { AdminConnection, ClusterContent, Head } from '@pgfleet/compute';
+import {
+  markHead,
+  readContent,
+  readControlFile,
+  readOwnWalCount,
+  readVerifiers,
+} from '@pgfleet/compute';
+import type { AdminConnection, ClusterContent, Head, WalCount } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import type { Histories } from '../history/histories.ts';
 import type { RestMark } from '../history/history-record.ts';
@@ -23,6 +29,8 @@ export interface LastWords {
   readonly logicalBytes: number;
   /** Whether a copy has subscriptions that would have to be silenced before it runs. */
   readonly hasSubscriptions: boolean;
+  /** What was written, the mark of the head included. */
+  readonly wal: WalCount;
 }
 
 /** Asks a cluster that nobody writes to any more. */
@@ -30,14 +38,15 @@ export async function readLastWords(connection: AdminConnection): Promise<LastWo
   const verifiers = await readVerifiers(connection);
   const content = await readContent(connection);
   const footprint = await readFootprint(connection);
-  return { head: await markHead(connection), verifiers, content, ...footprint };
+  const head = await markHead(connection);
+  return { head, verifiers, content, ...footprint, wal: await readOwnWalCount(connection) };
 }
 
 /** Keeps what was said last, bound to the clean stop that followed. */
 export async function noteRest(
   { layout, timelines, histories }: RestParts,
   timelineId: TimelineId,
-  { head, verifiers, content, logicalBytes, hasSubscriptions }: LastWords,
+  { head, verifiers, content, logicalBytes, hasSubscriptions, wal }: LastWords,
 ): Promise<void> {
   const dataDirectory = timelines.dataDirectory(timelineId);
   await captureContent(
@@ -49,7 +58,7 @@ export async function noteRest(
   const restLsn = formatLsn(checkpointLsn);
   await histories.update(timelineId, (history) => ({
     ...history,
-    rest: { lsn: restLsn, at: head.at, hasSubscriptions },
+    rest: { lsn: restLsn, at: head.at, hasSubscriptions, wal },
     logicalBytes,
   }));
 }

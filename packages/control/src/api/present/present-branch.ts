@@ -24,7 +24,7 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
     cpu_used_sec: seconds,
     compute_time_seconds: seconds,
     active_time_seconds: seconds,
-    written_data_bytes: 0,
+    written_data_bytes: Math.round(branch.written_bytes ?? 0),
     data_transfer_bytes: Math.round(branch.bytes_out ?? 0),
     created_at: timestamp(branch.created_at),
     updated_at: timestamp(branch.updated_at),

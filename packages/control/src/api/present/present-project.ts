@@ -22,12 +22,17 @@ const DEFAULT_LOGICAL_SIZE_BYTES = 16 * 1024 * 1024 * BYTES_PER_MIB;
 /** What a project used; nothing, right after it was created. */
 export type ProjectUsage = Pick<
   ProjectDetails,
-  'active_seconds' | 'bytes_out' | 'compute_last_active_at' | 'synthetic_storage_size'
+  | 'active_seconds'
+  | 'bytes_out'
+  | 'written_bytes'
+  | 'compute_last_active_at'
+  | 'synthetic_storage_size'
 >;
 
 export const noUsage: ProjectUsage = {
   active_seconds: 0,
   bytes_out: 0,
+  written_bytes: 0,
   compute_last_active_at: null,
   synthetic_storage_size: null,
 };
@@ -47,7 +52,7 @@ export function presentProject(
   return {
     data_storage_bytes_hour: 0,
     data_transfer_bytes: Math.round(project.bytes_out),
-    written_data_bytes: 0,
+    written_data_bytes: Math.round(project.written_bytes),
     compute_time_seconds: seconds,
     active_time_seconds: seconds,
     cpu_used_sec: seconds,

@@ -184,6 +184,7 @@ function endpointRow({ project, branch, endpoint }: NewProject) {
     suspended_at: null,
     active_seconds: 0,
     bytes_out: 0,
+    written_bytes: 0,
     deleted_at: null,
   };
 }
