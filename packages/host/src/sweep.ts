@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TimelineId } from '@pgfleet/contract';
+import { placeId } from './endpoints/compute-place.ts';
 import type { Endpoints } from './endpoints/endpoints.ts';
 import type { Ground } from './open-ground.ts';
 
@@ -13,7 +14,11 @@ export async function sweep({ layout, timelines }: Ground, endpoints: Endpoints)
     const timelineId = name.replace(/\.lock$/, '') as TimelineId;
     if (!timelines.knows(timelineId)) await timelines.discard(timelineId);
   }
-  const known = new Set([...endpoints.values()].map(({ spec }) => layout.sockets(spec.endpointId)));
+  const places = [...endpoints.values()].flatMap(({ spec: { endpointId } }) => [
+    placeId({ endpointId }),
+    placeId({ endpointId, place: 'second' }),
+  ]);
+  const known = new Set(places.map((id) => layout.sockets(id)));
   known.add(layout.throwawayDir);
   for (const name of await readdir(layout.throwawayDir)) {
     await rm(join(layout.throwawayDir, name), { recursive: true, force: true });

@@ -95,6 +95,10 @@ export const EndpointStatus = Type.Object({
 });
 export type EndpointStatus = Static<typeof EndpointStatus>;
 
+/** The timeline that an endpoint is about to go over to. */
+export const NextRequest = Type.Object({ timelineId: id<TimelineId>() });
+export type NextRequest = Static<typeof NextRequest>;
+
 /** Which computes a suspend is for. */
 export const SuspendRequest = Type.Object({
   /**
@@ -308,7 +312,8 @@ export function createHostClient(transport: RpcTransport) {
 
     /**
      * Creates or changes an endpoint. What runs takes the change over at once where Postgres allows;
-     * for the rest it starts again as soon as nothing is going on in it, or when it is told to.
+     * for the rest it starts again as soon as nothing is going on in it, or when it is told to. What
+     * runs on another timeline than the one that it names has ended when this resolves.
      *
      * @throws PgfleetError `invalid_request` when Postgres does not accept one of its settings: those
      * stay as they were then.
@@ -345,6 +350,21 @@ export function createHostClient(transport: RpcTransport) {
         method: 'POST',
         path: `/v1/endpoints/${endpointId}/start`,
         body: {},
+        timeoutMs: START_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /**
+     * Opens a timeline beside the one that the endpoint serves, and recovers it on the way if that was
+     * left to its first launch. The endpoint goes over to it when a specification says so, and its
+     * clients wait for neither a recovery nor a start then. One that it does not go over to is stopped
+     * after a minute.
+     */
+    openNext: (endpointId: EndpointId, timelineId: TimelineId, context: CallContext = {}) =>
+      call<void>(transport, {
+        method: 'POST',
+        path: `/v1/endpoints/${endpointId}/next`,
+        body: { timelineId } satisfies NextRequest,
         timeoutMs: START_TIMEOUT_MS,
         ...context,
       }),

@@ -176,7 +176,7 @@ test('a final restore takes the place of its target: name, default, endpoint, sc
   });
   const calls = control.host.calls.slice(before).filter((call) => call.endsWith(endpoint.id));
   expect(calls.at(-1)).toBe(`start ${endpoint.id}`);
-  expect(calls).toContain(`suspend ${endpoint.id}`);
+  expect(calls).toContain(`putEndpoint ${endpoint.id}`);
   const moved = `${path}/branches/${body.branch.id}/backup_schedule`;
   expect((await control.call<BackupSchedule>('GET', moved)).body).toEqual(schedule);
   const left = `${path}/branches/${branch.id}/backup_schedule`;

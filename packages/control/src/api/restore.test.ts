@@ -111,7 +111,7 @@ test('a branch goes back to its own past: the same id and endpoint on another ti
   }
 });
 
-test('what ran on the former timeline is stopped before the new one is started', async () => {
+test('the host is told which timeline its endpoints serve before the new one is started', async () => {
   const { main, endpoints: own, restore, settled } = await createReady();
   const begin = control.host.calls.length;
   await restore(main.id, {
@@ -123,15 +123,35 @@ test('what ran on the former timeline is stopped before the new one is started',
   const calls = control.host.calls.slice(begin).map((call) => call.split(' ')[0]);
   // The operation of the branch that keeps the former state goes on beside.
   const first = new Set(calls.filter((call) => call !== 'timeline'));
-  expect([...first]).toEqual([
-    'resolvePoint',
-    'putTimeline',
-    'content',
-    'putEndpoint',
-    'suspend',
-    'start',
-  ]);
+  expect([...first]).toEqual(['resolvePoint', 'putTimeline', 'content', 'putEndpoint', 'start']);
   expect(control.host.running.has(own[0]!.id)).toBe(true);
+});
+
+test('a restore is opened beside the present before its branch goes over to it', async () => {
+  const { main, endpoints: own, restore, settled } = await createReady();
+  const former = await presentTimeline(main.id);
+  const presentAtOpening: TimelineId[] = [];
+  control.host.postpones = true;
+  control.host.intercept = async (call) => {
+    if (call.startsWith('openNext')) presentAtOpening.push(await presentTimeline(main.id));
+  };
+  const wish = { source_branch_id: main.id, source_lsn: '0/1C00028', preserve_under_name: 'kept' };
+  await restore(main.id, wish);
+  await settled();
+  expect(presentAtOpening).toEqual([former]);
+  const present = await presentTimeline(main.id);
+  expect(control.host.calls).toContain(`openNext ${own[0]!.id} ${present}`);
+
+  // One that cannot be opened is recovered without.
+  control.host.intercept = (call) => {
+    if (call.startsWith('openNext')) throw new PgfleetError('quota_exceeded');
+  };
+  await restore(main.id, { ...wish, preserve_under_name: 'kept again' });
+  const operations = await settled();
+  control.host.intercept = () => undefined;
+  control.host.postpones = false;
+  expect(operations.every(({ status }) => status === 'finished')).toBe(true);
+  expect(await presentTimeline(main.id)).not.toBe(present);
 });
 
 test('the children move to the branch that keeps the old state', async () => {

@@ -7,7 +7,7 @@ import { giveUpRestore, swingBranch } from '../store/restore-branch.ts';
 import { isBeingMade, placeTimeline, setTimelineOrigin } from '../store/timelines.ts';
 import { defineAction, done } from './action.ts';
 import type { StepContext } from './action.ts';
-import { callContext, loadBranchHost, putEndpoints, suspendEndpoints } from './branch-host.ts';
+import { callContext, loadBranchHost, putEndpoints } from './branch-host.ts';
 import { createSnapshot } from './create-snapshot.ts';
 import { maskingSteps } from './mask-timeline.ts';
 import { putBesidePresent } from './put-timeline.ts';
@@ -18,9 +18,10 @@ import { changeContent } from './read-content.ts';
  *
  * For a new branch: the data, then the host is told which endpoints serve it. What the host left to
  * the first launch is opened before: a branch is ready when its content is known.
- * For a restore, an operation that names a timeline: the data beside the present timeline; then the
- * branch swings to it, in one transaction; then the host is told, and what still runs on the former
- * timeline is stopped. Until the swing nothing was changed that giving up would not undo.
+ * For a restore, an operation that names a timeline: the data beside the present timeline, opened
+ * beside it as well; then the branch swings to it, in one transaction; then the host is told, and what
+ * still runs on the former timeline ends. Until the swing nothing was changed that giving up would not
+ * undo.
  * For an anonymized branch, an operation that names a masked timeline: as mask-timeline.ts says.
  * For a snapshot: the data, and no endpoints.
  */
@@ -41,7 +42,7 @@ export const createTimeline = defineAction(
         return { kind: 'waitFor', what: 'its source', delayMs: SOURCE_PATIENCE_MS };
       }
       if (loaded.timeline.source.kind === 'masked') return { kind: 'next', step: 'close' };
-      const opensAtOnce = endpointToOpen(loaded, context) !== undefined;
+      const opensAtOnce = endpointToOpen(loaded) !== undefined;
       const { origin } = await putBesidePresent(host, { ...loaded, opensAtOnce }, context);
       if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
       if (opensAtOnce && !origin) return { kind: 'next', step: 'launch' };
@@ -61,7 +62,7 @@ export const createTimeline = defineAction(
       await openAtOnce(host, loaded, context);
       const { origin } = await putBesidePresent(host, loaded, context);
       if (origin) await setTimelineOrigin(context.db, loaded.timeline.id, origin);
-      return { kind: 'next', step: 'announce' };
+      return { kind: 'next', step: context.operation.timeline_id ? 'swing' : 'announce' };
     },
 
     async swing({ db, operation }) {
@@ -76,7 +77,6 @@ export const createTimeline = defineAction(
       // A copy has what its source had at that point, whatever there is by now.
       if (isCopy(loaded)) await changeContent(host, loaded, { ...context, changes: [] });
       await putEndpoints(host, loaded, context);
-      if (context.operation.timeline_id) await suspendEndpoints(host, loaded, context);
       await setBranchReady(context.db, loaded.branch.id);
       return done;
     },
@@ -93,32 +93,39 @@ export const createTimeline = defineAction(
 );
 
 /**
- * The endpoint that a new branch is opened with. The host recovers the copy in that launch, which is
- * the shortest way to its first client. Not for a restore: what it recovers is known to be whole
- * before the branch swings to it.
+ * The endpoint that a timeline is opened with. The host recovers the copy in that launch, which is the
+ * shortest way to its first client.
  */
-function endpointToOpen(
-  { endpoints, isUnmasked, timeline: { source } }: BranchOnHost,
-  { operation }: StepContext,
-): EndpointOnHost | undefined {
-  const isAnotherTimeline = Boolean(operation.timeline_id);
-  if (isAnotherTimeline || source.kind !== 'timeline' || isUnmasked) return undefined;
+function endpointToOpen({
+  endpoints,
+  isUnmasked,
+  timeline: { source },
+}: BranchOnHost): EndpointOnHost | undefined {
+  if (source.kind !== 'timeline' || isUnmasked) return undefined;
   return endpoints.find(
     ({ type, is_disabled: isDisabled, deleted_at: deletedAt }) =>
       type === 'read_write' && !isDisabled && deletedAt === null,
   );
 }
 
-/** Opens a new branch. One that cannot be opened is there all the same. */
+/**
+ * Opens a new branch, or what a restored one is about to go over to. One that cannot be opened is there
+ * all the same, if it can be recovered.
+ */
 async function openAtOnce(
   host: HostClient,
   loaded: BranchOnHost,
   context: StepContext,
 ): Promise<void> {
-  const endpoint = endpointToOpen(loaded, context);
+  const endpoint = endpointToOpen(loaded);
   if (!endpoint) return;
-  await putEndpoints(host, loaded, context);
-  await host.start(endpoint.id, callContext(context)).catch((error: unknown) => {
+  const called = callContext(context);
+  const isRestore = Boolean(context.operation.timeline_id);
+  if (!isRestore) await putEndpoints(host, loaded, context);
+  const opened = isRestore
+    ? host.openNext(endpoint.id, loaded.timeline.id, called)
+    : host.start(endpoint.id, called);
+  await opened.catch((error: unknown) => {
     // The operation that is there to start it says what keeps it from starting.
     if (context.signal.aborted || !(error instanceof PgfleetError)) throw error;
   });

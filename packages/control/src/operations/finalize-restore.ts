@@ -5,7 +5,7 @@ import { lockLiveProject } from '../store/projects.ts';
 import { loadBranchOnHost } from '../store/timelines.ts';
 import { defineAction, done } from './action.ts';
 import type { Outcome, StepContext } from './action.ts';
-import { putEndpoints, suspendEndpoints } from './branch-host.ts';
+import { putEndpoints } from './branch-host.ts';
 import { renewTimeline } from './put-timeline.ts';
 
 const RESTORE_PATIENCE_MS = 200;
@@ -70,5 +70,4 @@ async function announceBranch(id: BranchId, context: StepContext): Promise<void>
   if (!loaded.host || loaded.branch.deleted_at !== null) return;
   const host = context.connectHost(loaded.host.address);
   await putEndpoints(host, loaded, context);
-  await suspendEndpoints(host, loaded, context);
 }

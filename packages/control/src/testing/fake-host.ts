@@ -42,6 +42,8 @@ export class FakeHost {
   jsonSchema: SchemaResponse = { json: { tables: [] } };
   /** What the next drills find wrong. */
   problems: string[] = [];
+  /** Whether recoveries are left to the first launch where control allows it. */
+  postpones = false;
   /** Runs before every call; may throw or wait. */
   intercept: (call: string, signal?: AbortSignal) => void | Promise<void> = () => undefined;
 
@@ -106,7 +108,9 @@ export class FakeHost {
         this.timelines.set(spec.timelineId, spec);
         if (!isKnown) this.contents.set(spec.timelineId, this.#initialContent(spec));
         this.puts.push(spec);
-        return { state: 'ready', origin: spec.source.kind === 'template' ? null : this.head };
+        const isLeft = this.postpones && spec.opensAtOnce === true;
+        const hasOrigin = spec.source.kind !== 'template' && !isLeft;
+        return { state: 'ready', origin: hasOrigin ? this.head : null };
       },
       deleteTimeline: async (id, context) => {
         await this.#note(`deleteTimeline ${id}`, context?.signal);
@@ -166,6 +170,11 @@ export class FakeHost {
         this.#spec(id);
         this.running.add(id);
         return { socketPath: '/fake', started: true };
+      },
+      openNext: async (id, timelineId, context) => {
+        await this.#note(`openNext ${id} ${timelineId}`, context?.signal);
+        this.#spec(id);
+        this.#requireTimeline(timelineId);
       },
       suspend: async (id, context) => {
         const { onlyOutdated = false, signal } = context ?? {};

@@ -4,6 +4,7 @@ import {
   EndpointSpec,
   LoginRequest,
   MaskingCheck,
+  NextRequest,
   PgfleetError,
   ResolveRequest,
   SchemaRequest,
@@ -162,6 +163,15 @@ function addComputeRoutes(app: FastifyInstance, { endpoints }: HostServices): vo
     '/v1/endpoints/:endpointId/start',
     { schema: ofEndpoint },
     async ({ params }) => endpoints.get(params.endpointId).start(),
+  );
+
+  app.post<OfEndpoint & { Body: NextRequest }>(
+    '/v1/endpoints/:endpointId/next',
+    { schema: { ...ofEndpoint, body: NextRequest } },
+    async ({ params, body }, reply) => {
+      await endpoints.get(params.endpointId).openNext(body.timelineId);
+      return reply.code(204).send();
+    },
   );
 
   app.post<OfEndpoint & { Body: SuspendRequest }>(

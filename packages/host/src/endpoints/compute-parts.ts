@@ -1,6 +1,8 @@
 import { LimitGroup } from '@pgfleet/compute';
 import type { InstancePlace, InstanceRecord, LimitSupport } from '@pgfleet/compute';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
+import { placeId } from './compute-place.ts';
+import type { ComputePlace } from './compute-place.ts';
 import type { CopyParts } from '../restore/copy-parts.ts';
 import type { RecordStore } from '../storage/record-store.ts';
 
@@ -8,6 +10,8 @@ import type { RecordStore } from '../storage/record-store.ts';
 export interface ComputeRecord {
   readonly endpointId: EndpointId;
   readonly timelineId: TimelineId;
+  /** Where it is, unless in the first place of its endpoint. */
+  readonly place?: ComputePlace;
   readonly startedAt: string;
   /** Null from just before the start until just after it. */
   readonly instance: InstanceRecord | null;
@@ -23,19 +27,25 @@ export interface ComputeParts extends CopyParts {
   readonly computes: RecordStore<ComputeRecord>;
 }
 
+/** A compute, as far as it says where things are kept. */
+export type Placed = Pick<ComputeRecord, 'endpointId' | 'timelineId' | 'place'>;
+
 /** Where the instance of an endpoint on a timeline keeps things. */
 export function instancePlace(
   { layout, timelines }: ComputeParts,
-  { endpointId, timelineId }: Pick<ComputeRecord, 'endpointId' | 'timelineId'>,
+  { timelineId, ...placed }: Placed,
 ): InstancePlace {
   return {
     dataDirectory: timelines.dataDirectory(timelineId),
-    socketDirectory: layout.sockets(endpointId),
+    socketDirectory: layout.sockets(placeId(placed)),
     lockPath: layout.lock(timelineId),
   };
 }
 
-/** The control group of an endpoint's compute. */
-export function limitGroup(parts: ComputeParts, endpointId: EndpointId): LimitGroup {
-  return LimitGroup.open(`pgfleet-${endpointId}`, parts.limitSupport);
+/** The control group of a compute. */
+export function limitGroup(
+  parts: Pick<ComputeParts, 'limitSupport'>,
+  placed: Omit<Placed, 'timelineId'>,
+): LimitGroup {
+  return LimitGroup.open(`pgfleet-${placeId(placed)}`, parts.limitSupport);
 }

@@ -19,9 +19,12 @@ import type { Logger } from '@pgfleet/kit';
 import { AdminSession } from './admin-session.ts';
 import { instancePlace, limitGroup } from './compute-parts.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
+import { placeId } from './compute-place.ts';
+import type { ComputePlace } from './compute-place.ts';
 import { computeSettings } from './compute-settings.ts';
 import { limitsFor } from './limits-for.ts';
 import { PhaseTimer } from './phase-timer.ts';
+import { restedWal } from './rested-wal.ts';
 import { IN_PLACE_TIMEOUT_MS, startPostgres } from './start-postgres.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
@@ -29,6 +32,7 @@ import type { LastWords } from '../timelines/last-words.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 
 export interface LaunchOptions {
+  readonly place: ComputePlace;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -46,6 +50,7 @@ const GROUP_REMOVAL = { attempts: 30, baseMs: 2, capMs: 20 } as const;
 export class ComputeRun {
   readonly endpointId: EndpointId;
   readonly timelineId: TimelineId;
+  readonly place: ComputePlace;
   readonly startedAt: Date;
   readonly #parts: ComputeParts;
   readonly #instance: Instance;
@@ -59,12 +64,13 @@ export class ComputeRun {
   private constructor(parts: ComputeParts, record: ComputeRecord, instance: Instance) {
     this.endpointId = record.endpointId;
     this.timelineId = record.timelineId;
+    this.place = record.place ?? 'first';
     this.startedAt = new Date(record.startedAt);
     this.#parts = parts;
     this.#instance = instance;
-    this.#limitGroup = limitGroup(parts, record.endpointId);
+    this.#limitGroup = limitGroup(parts, record);
     this.#session = new AdminSession({
-      socketDirectory: parts.layout.sockets(record.endpointId),
+      socketDirectory: parts.layout.sockets(placeId(record)),
       secrets: () => parts.timelines.adminSecrets(parts.timelines.ready(record.timelineId)),
       log: parts.log.child({ endpoint_id: record.endpointId }),
     });
@@ -82,24 +88,27 @@ export class ComputeRun {
     options: LaunchOptions,
   ): Promise<ComputeRun> {
     const { endpointId, timelineId } = spec;
+    const { place } = options;
     const phases = new PhaseTimer();
     const startedAt = new Date().toISOString();
-    const note = { endpointId, timelineId, startedAt, instance: null };
-    const noted = parts.computes.put(endpointId, note, { durable: false });
+    const note = { endpointId, timelineId, place, startedAt, instance: null };
+    const noted = parts.computes.put(placeId(note), note, { durable: false });
+    const group = limitGroup(parts, note);
     try {
-      const group = limitGroup(parts, endpointId);
+      const rested = await restedWal(parts, timelineId);
       const instance = await startPostgres(parts, spec, { ...options, limitGroup: group, phases });
       await noted;
       const run = new ComputeRun(parts, note, instance);
       run.#joinGroup();
       await run.#prepare(phases, options.signal);
+      run.#walCount ??= rested;
       run.#throttleTimer = setTimeout(() => run.setLimits(spec), UNTHROTTLED_MS);
       parts.log.debug({ endpoint_id: endpointId, ms: phases.read() }, 'compute launched');
       return run;
     } catch (error) {
       await Promise.allSettled([noted]);
-      await removeLimitGroup(limitGroup(parts, endpointId), parts.log);
-      await parts.computes.delete(endpointId, { durable: false });
+      await removeLimitGroup(group, parts.log);
+      await parts.computes.delete(placeId(note), { durable: false });
       throw error;
     }
   }
@@ -109,7 +118,7 @@ export class ComputeRun {
     const place = instancePlace(parts, record);
     const instance = await adoptInstance(place, record.instance ?? undefined);
     if (instance) return new ComputeRun(parts, record, instance);
-    await removeLimitGroup(limitGroup(parts, record.endpointId), parts.log);
+    await removeLimitGroup(limitGroup(parts, record), parts.log);
     return undefined;
   }
 
@@ -145,7 +154,10 @@ export class ComputeRun {
     });
   }
 
-  /** Hands out, once, what had been written when its roles were set up or its last client was gone. */
+  /**
+   * Hands out, once, what had been written when it was launched and its roles were set up, and later when
+   * its last client was gone.
+   */
   takeWalCount(): WalCount | undefined {
     const count = this.#walCount;
     this.#walCount = undefined;
@@ -165,7 +177,7 @@ export class ComputeRun {
   }) {
     const { layout, timelines } = this.#parts;
     return AdminConnection.open({
-      socketDirectory: layout.sockets(this.endpointId),
+      socketDirectory: layout.sockets(placeId(this)),
       secrets: timelines.adminSecrets(timelines.ready(this.timelineId)),
       ...options,
     });
@@ -258,7 +270,7 @@ export class ComputeRun {
     clearTimeout(this.#throttleTimer);
     await this.#session[Symbol.asyncDispose]();
     await removeLimitGroup(this.#limitGroup, this.#parts.log);
-    await this.#parts.computes.delete(this.endpointId, { durable: false });
+    await this.#parts.computes.delete(placeId(this), { durable: false });
   }
 
   async #prepare(phases: PhaseTimer, signal: AbortSignal): Promise<void> {
@@ -278,7 +290,8 @@ export class ComputeRun {
   /** Gets to where a copy is to begin, which its first launch does; says where that was. */
   async #recoverInPlace(signal: AbortSignal): Promise<TimelineRecord['origin']> {
     const { timelines, histories } = this.#parts;
-    if (!timelines.ready(this.timelineId).pending) return undefined;
+    const { pending } = timelines.ready(this.timelineId);
+    if (!pending) return undefined;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(IN_PLACE_TIMEOUT_MS)]);
     const { lsn, lastCommitAt } = await this.#session.use((connection) =>
       finishInPlace(connection, limit),
@@ -286,7 +299,8 @@ export class ComputeRun {
     const born = { lsn, at: new Date().toISOString() };
     const { points } = await histories.get(this.timelineId);
     await histories.update(this.timelineId, (history) => ({ ...history, born }));
-    return { lsn, at: lastCommitAt ?? points.at(-1)?.at ?? born.at };
+    const asked = pending.target.kind === 'time' ? pending.target.at : undefined;
+    return { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? born.at };
   }
 
   async #applyInitialSpec(origin: TimelineRecord['origin']): Promise<void> {
@@ -303,10 +317,10 @@ export class ComputeRun {
   // Only the quick way for an adoption: without it the holder of the lock is searched for.
   #noteInstance(): void {
     const { computes } = this.#parts;
-    const { endpointId, timelineId } = this;
+    const { endpointId, timelineId, place } = this;
     const startedAt = this.startedAt.toISOString();
-    const record = { endpointId, timelineId, startedAt, instance: this.#instance.record };
-    computes.put(endpointId, record, { durable: false }).catch((error: unknown) => {
+    const record = { endpointId, timelineId, place, startedAt, instance: this.#instance.record };
+    computes.put(placeId(this), record, { durable: false }).catch((error: unknown) => {
       this.#warn(error, 'compute record could not be written');
     });
   }

@@ -1,4 +1,4 @@
-import { errorCatalogue, PgfleetError, quotaExceeded } from '@pgfleet/contract';
+import { PgfleetError, quotaExceeded } from '@pgfleet/contract';
 import type {
   ComputeState,
   EndpointSpec,
@@ -6,15 +6,17 @@ import type {
   StartResponse,
   TimelineId,
 } from '@pgfleet/contract';
-import { retry, sleep, withDeadline } from '@pgfleet/kit';
+import { sleep, withDeadline } from '@pgfleet/kit';
 import { toHostError } from '../host-error.ts';
 import { computeTransition } from './compute-machine.ts';
 import type { ComputeEffect, ComputeEvent } from './compute-machine.ts';
 import type { ComputeParts, ComputeRecord } from './compute-parts.ts';
+import { besides } from './compute-place.ts';
+import type { ComputePlace } from './compute-place.ts';
 import { ComputeRun } from './compute-run.ts';
-import type { LaunchOptions } from './compute-run.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { restedWal } from './rested-wal.ts';
+import { openCompute } from './open-compute.ts';
+import { Successor } from './successor.ts';
 import { UsageMeter } from './usage-meter.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
@@ -29,8 +31,6 @@ export interface EndpointParts extends ComputeParts {
   readonly onRest: (endpoint: Endpoint, timelineId: TimelineId) => void;
 }
 
-const LAUNCH_ATTEMPTS = 2;
-const LAUNCH_RETRY = { attempts: LAUNCH_ATTEMPTS, baseMs: 100, capMs: 100 } as const;
 // One segment of WAL, and a little more.
 const START_NEEDS_BYTES = 20 * 1024 * 1024;
 // Who has waited for a launch gets this long to get in before somebody else's suspend; otherwise
@@ -51,6 +51,9 @@ export class Endpoint {
   #spec: EndpointSpec;
   #state: ComputeState = 'idle';
   #run: ComputeRun | undefined;
+  /** Of the compute that runs, or ran last. */
+  #place: ComputePlace = 'first';
+  #successor: Successor | undefined;
   /** The transition that is going on, or went on last; its failure is handled by who waits. */
   #settled: Promise<void> = Promise.resolve();
   #ending: 'rest' | 'destroy' = 'rest';
@@ -112,17 +115,33 @@ export class Endpoint {
    * @throws PgfleetError `endpoint_disabled`, `branch_unmasked`, `quota_exceeded`, `compute_start_failed`,
    * `compute_start_timeout`, `timeline_not_found`, `timeline_locked`, `disk_full`, `unavailable` while the host stops.
    */
-  async start(signal?: AbortSignal): Promise<StartResponse> {
-    try {
-      return await withDeadline((deadline) => this.#start(deadline), {
-        what: 'the compute to start',
-        timeoutMs: this.#parts.startTimeoutMs,
-        ...(signal && { signal }),
-      });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw toHostError(error, 'compute_start_failed');
-    }
+  start(signal?: AbortSignal): Promise<StartResponse> {
+    return this.#inTime((deadline) => this.#start(deadline), signal);
+  }
+
+  /**
+   * Opens a timeline beside the one that is served. Nobody gets in before the endpoint goes over to it,
+   * which is when its specification names it.
+   *
+   * @throws PgfleetError as {@link start} does.
+   */
+  openNext(timelineId: TimelineId): Promise<void> {
+    return this.#inTime(async (deadline) => {
+      while (timelineId !== this.#spec.timelineId) {
+        deadline.throwIfAborted();
+        this.#closing.signal.throwIfAborted();
+        this.#requireAllowed();
+        const next = this.#successor;
+        if (next && next.timelineId === timelineId && !next.isOver) return next.opened;
+        if (next && !next.isOver) await next.end('rest');
+        else this.#successor = this.#openBeside(timelineId);
+      }
+    });
+  }
+
+  /** Ends what was opened on a timeline that is being deleted. */
+  async dropNext(timelineId: TimelineId): Promise<void> {
+    if (this.#successor?.timelineId === timelineId) await this.#successor.end('destroy');
   }
 
   /** Resolves when no process of the compute is left. */
@@ -143,7 +162,7 @@ export class Endpoint {
   /** Lets nothing start any more, and suspends; whoever waits for a start is told `reason`. */
   async close(reason: PgfleetError): Promise<void> {
     this.#closing.abort(reason);
-    await this.suspend();
+    await Promise.all([this.suspend(), this.#successor?.end('rest')]);
   }
 
   /** Takes over a compute that an earlier host process left running; `false` when it is gone. */
@@ -156,6 +175,7 @@ export class Endpoint {
     this.#parts.claims.claim(run.timelineId, this.#spec.endpointId);
     this.#parts.claims.seat(run);
     this.#run = run;
+    this.#place = run.place;
     this.usage.resume(run.startedAt);
     this.#apply('adopted');
     if (!this.#isRunnable(run)) await this.suspend();
@@ -165,12 +185,15 @@ export class Endpoint {
 
   /**
    * Takes a newer specification. What cannot change while Postgres runs waits for the next start,
-   * which comes as soon as nothing is going on.
+   * which comes as soon as nothing is going on. What runs on another timeline than the one it names has
+   * ended when this resolves.
    *
    * @throws PgfleetError `invalid_request` when Postgres does not accept its settings.
    */
   async configure(spec: EndpointSpec): Promise<void> {
+    const isAnotherTimeline = spec.timelineId !== this.timelineId;
     this.#spec = spec;
+    if (isAnotherTimeline) return this.#changeOver();
     const { running } = this;
     if (!running) return;
     if (this.#isRunnable(running)) return this.#renew(running);
@@ -215,6 +238,46 @@ export class Endpoint {
     const seconds = this.#spec.suspendTimeoutSeconds;
     const timeoutMs = seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000;
     return this.#run?.isOutdated ? Math.min(timeoutMs, OUTDATED_TIMEOUT_MS) : timeoutMs;
+  }
+
+  async #inTime<T>(work: (deadline: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await withDeadline(work, {
+        what: 'the compute to start',
+        timeoutMs: this.#parts.startTimeoutMs,
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw toHostError(error, 'compute_start_failed');
+    }
+  }
+
+  #openBeside(timelineId: TimelineId): Successor {
+    const { launchTimeoutMs: timeoutMs } = this.#parts;
+    const place = besides(this.#place);
+    const options = { place, timeoutMs, signal: this.#closing.signal };
+    return new Successor(this.#parts, { ...this.#spec, timelineId }, options);
+  }
+
+  // A launch that fails has said why, and the next one tells its client.
+  async #changeOver(): Promise<void> {
+    await this.settle();
+    while (this.#run && this.#run.timelineId !== this.#spec.timelineId) {
+      if (this.#state === 'active') this.#apply('suspend');
+      await this.settle();
+    }
+    if (this.#successor?.timelineId !== this.#spec.timelineId) return;
+    if (this.#isAllowed) await this.start().catch(ignore);
+    else await this.#successor.end('rest');
+  }
+
+  async #takeSuccessor(timelineId: TimelineId): Promise<ComputeRun | undefined> {
+    const next = this.#successor;
+    if (next?.timelineId !== timelineId) return undefined;
+    await next.opened.catch(ignore);
+    this.#successor = undefined;
+    return next.take();
   }
 
   // One that ends meanwhile has the new settings when it starts again.
@@ -288,25 +351,22 @@ export class Endpoint {
   }
 
   async #launch(): Promise<void> {
-    const { claims, launchTimeoutMs, log } = this.#parts;
+    const { launchTimeoutMs: timeoutMs, log } = this.#parts;
     const spec = this.#spec;
-    const { endpointId, timelineId } = spec;
+    const { endpointId } = spec;
     const signal = this.#closing.signal;
     try {
-      await claims.enter(timelineId, endpointId, signal);
-      const rested = await restedWal(this.#parts, timelineId);
-      this.#run = await retry(
-        () => this.#launchOrRemake(spec, { timeoutMs: launchTimeoutMs, signal }),
-        { ...LAUNCH_RETRY, signal, retryable: isWorthAnotherAttempt },
-      );
-      claims.seat(this.#run);
-      this.usage.begin(this.#run.startedAt);
-      this.usage.beginWriting(timelineId, this.#run.takeWalCount() ?? rested);
+      const next = await this.#takeSuccessor(spec.timelineId);
+      this.#place = next?.place ?? this.#freePlace;
+      const options = { place: this.#place, timeoutMs, signal };
+      const run = next ?? (await openCompute(this.#parts, spec, options));
+      this.#run = run;
+      this.usage.begin(next ? new Date() : run.startedAt);
+      this.usage.beginWriting(spec.timelineId, run.takeWalCount());
       this.#launchedMs = performance.now();
       this.#apply('launched');
-      if (this.#spec !== spec) this.#catchUp(this.#run);
+      if (next || this.#spec !== spec) this.#catchUp(run);
     } catch (error) {
-      claims.release(timelineId, endpointId);
       const failure = await this.#nameFailure(error);
       const level = signal.aborted ? 'info' : 'warn';
       log[level]({ err: error, endpoint_id: endpointId }, 'compute could not be started');
@@ -316,21 +376,9 @@ export class Endpoint {
     }
   }
 
-  // What the launch was to recover is made another way, which says what is wrong if that fails too.
-  async #launchOrRemake(spec: EndpointSpec, options: LaunchOptions): Promise<ComputeRun> {
-    const { timelines, recoveries, log } = this.#parts;
-    const { timelineId, endpointId } = spec;
-    const launch = () => ComputeRun.launch(this.#parts, spec, options);
-    if (!timelines.isPending(timelineId)) return launch();
-    try {
-      return await recoveries.run(launch, options.signal);
-    } catch (error) {
-      if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
-      const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
-      log.info(fields, 'a copy is recovered before its first launch instead of by it');
-    }
-    await timelines.remake(timelineId, options.signal);
-    return launch();
+  get #freePlace(): ComputePlace {
+    const next = this.#successor;
+    return next && !next.isOver ? besides(next.place) : 'first';
   }
 
   // The specification has changed during the launch.
@@ -413,15 +461,13 @@ export class Endpoint {
 
   // One on another timeline than the endpoint's, or half started or half stopped, is of no use.
   #isRunnable(run: ComputeRun): boolean {
-    const { disabled, unmasked, exceededQuota, timelineId } = this.#spec;
-    const isAllowed = !disabled && !unmasked && !exceededQuota;
-    return isAllowed && run.timelineId === timelineId && run.isUsable;
+    return this.#isAllowed && run.timelineId === this.#spec.timelineId && run.isUsable;
   }
-}
 
-function isWorthAnotherAttempt(error: unknown): boolean {
-  const { code } = toHostError(error, 'compute_start_failed');
-  return code === 'compute_start_failed' && errorCatalogue[code].retryable;
+  get #isAllowed(): boolean {
+    const { disabled, unmasked, exceededQuota } = this.#spec;
+    return !disabled && !unmasked && !exceededQuota;
+  }
 }
 
 // For promises whose failure somebody else reports.

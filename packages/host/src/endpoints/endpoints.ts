@@ -13,6 +13,9 @@ import { inParallel } from '../in-parallel.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import type { RecordStore } from '../storage/record-store.ts';
 import type { Arrivals } from './arrivals.ts';
+import type { ComputeRecord } from './compute-parts.ts';
+import { placeId } from './compute-place.ts';
+import { ComputeRun } from './compute-run.ts';
 import { currentVerifier } from './current-verifier.ts';
 import { Endpoint } from './endpoint.ts';
 import { isEphemeral } from './ephemeral-id.ts';
@@ -76,12 +79,14 @@ export class Endpoints {
   /** Takes over computes that an earlier host process left running and forgets those that died. */
   async adopt(): Promise<void> {
     const { computes, log } = this.#parts;
+    const rightful = this.#rightful();
     await inParallel([...computes.values()], STOPS_AT_ONCE, async (record) => {
       const fields = { endpoint_id: record.endpointId, timeline_id: record.timelineId };
       try {
+        if (!rightful.has(record)) return await this.#endStray(record);
         const adopted = await this.#endpoints.get(record.endpointId)?.adopt(record);
         log.info(fields, adopted ? 'compute adopted' : 'compute ended while no host ran');
-        if (!adopted) await computes.delete(record.endpointId, { durable: false });
+        if (!adopted) await computes.delete(placeId(record), { durable: false });
       } catch (error) {
         log.error({ ...fields, err: error }, 'compute could not be adopted');
       }
@@ -137,10 +142,12 @@ export class Endpoints {
     return this.#queue.run(endpointId, async () => {
       await this.#endpoints.get(endpointId)?.close(new PgfleetError('endpoint_not_found'));
       this.#endpoints.delete(endpointId);
-      await rm(layout.sockets(endpointId), { recursive: true, force: true });
+      for (const id of [endpointId, placeId({ endpointId, place: 'second' })]) {
+        await rm(layout.sockets(id), { recursive: true, force: true });
+        await computes.delete(id, { durable: false });
+      }
       await rm(layout.log(endpointId), { force: true });
       await rm(`${layout.log(endpointId)}.1`, { force: true });
-      await computes.delete(endpointId, { durable: false });
       await usage.delete(endpointId, { durable: false });
       await specs.delete(endpointId);
     });
@@ -148,9 +155,9 @@ export class Endpoints {
 
   /** Stops what runs on a timeline that is being deleted, and whoever works on its files. */
   async stopOn(timelineId: TimelineId): Promise<void> {
-    const affected = [...this.#endpoints.values()].filter(
-      (endpoint) => endpoint.timelineId === timelineId,
-    );
+    const all = [...this.#endpoints.values()];
+    await Promise.all(all.map((endpoint) => endpoint.dropNext(timelineId)));
+    const affected = all.filter((endpoint) => endpoint.timelineId === timelineId);
     await inParallel(affected, STOPS_AT_ONCE, (endpoint) => endpoint.destroy());
     await this.#parts.claims.vacate(timelineId);
   }
@@ -198,6 +205,24 @@ export class Endpoints {
       ({ spec }) => spec.branchId === name && !isEphemeral(spec.endpointId),
     );
     return all.find(({ spec }) => spec.type === 'read_write') ?? all[0];
+  }
+
+  /** Of two records of one endpoint, which was going over from one timeline to another, the one it is on. */
+  #rightful(): ReadonlySet<ComputeRecord> {
+    const chosen = new Map<EndpointId, ComputeRecord>();
+    for (const record of this.#parts.computes.values()) {
+      const { endpointId, timelineId } = record;
+      const isServed = this.#endpoints.get(endpointId)?.spec.timelineId === timelineId;
+      if (isServed || !chosen.has(endpointId)) chosen.set(endpointId, record);
+    }
+    return new Set(chosen.values());
+  }
+
+  async #endStray(record: ComputeRecord): Promise<void> {
+    const { computes } = this.#parts;
+    const run = await ComputeRun.adopt(this.#parts, record);
+    if (run) await run.leave();
+    else await computes.delete(placeId(record), { durable: false });
   }
 
   #add(spec: EndpointSpec): Endpoint {

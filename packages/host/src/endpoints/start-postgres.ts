@@ -6,6 +6,7 @@ import { captureBeginning } from '../restore/capture-point.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 import { instancePlace } from './compute-parts.ts';
 import type { ComputeParts } from './compute-parts.ts';
+import type { ComputePlace } from './compute-place.ts';
 import { computeSettings } from './compute-settings.ts';
 import { launchLimits } from './limits-for.ts';
 import type { PhaseTimer } from './phase-timer.ts';
@@ -19,6 +20,7 @@ export const IN_PLACE_TIMEOUT_MS = 30_000;
 
 export interface StartPostgresOptions {
   readonly limitGroup: LimitGroup;
+  readonly place: ComputePlace;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly phases: PhaseTimer;
@@ -28,12 +30,12 @@ export interface StartPostgresOptions {
 export async function startPostgres(
   parts: ComputeParts,
   spec: EndpointSpec,
-  { limitGroup, timeoutMs, signal, phases }: StartPostgresOptions,
+  { limitGroup, timeoutMs, signal, phases, ...options }: StartPostgresOptions,
 ): Promise<Instance> {
   const { timelines, builds, sandbox, layout } = parts;
   const timeline = timelines.ready(spec.timelineId);
   const view = await builds.view(timeline.spec.pgMajor);
-  const place = instancePlace(parts, spec);
+  const place = instancePlace(parts, { ...spec, place: options.place });
   using lock = await seizeTimelineLock(place, signal);
   phases.mark('lock');
   await prepareStart(parts, timeline, signal);

@@ -9,7 +9,7 @@ import type { RecoverySource } from './prepare-recovery.ts';
 
 /**
  * Makes a tree that the first launch recovers, if a client is waiting for that launch and nothing
- * speaks against it: the copy begins at an LSN, what leads there is not known to be damaged, and what is
+ * speaks against it: what leads to its target is not known to be damaged, and what is
  * cloned is durable without a sync.
  */
 export async function postponeRecovery(
@@ -19,7 +19,7 @@ export async function postponeRecovery(
 ): Promise<MadeTree | undefined> {
   const { spec, keepsHistory, from } = order;
   const { timelineId, target } = source;
-  if (!parts.volume.copyOnWrite || target.kind !== 'lsn') return undefined;
+  if (!parts.volume.copyOnWrite) return undefined;
   if (!spec.opensAtOnce || !keepsHistory || from) return undefined;
   const prepared = await prepareRecovery(parts, { ...source, damaged: new Set() }, order).catch(
     asDamage,

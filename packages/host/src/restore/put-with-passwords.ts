@@ -26,8 +26,9 @@ export async function putWithPasswords(
   const isThere = timelines.isReady(spec.timelineId);
   const roles = withVerifiers(spec.initial.roles, verifiers);
   const origin = await timelines.put({ ...spec, initial: { ...spec.initial, roles } });
-  if (isThere) await changePasswords(parts, spec.timelineId, verifiers);
-  return origin;
+  if (!isThere) return origin;
+  await changePasswords(parts, spec.timelineId, verifiers);
+  return timelines.ready(spec.timelineId).origin ?? null;
 }
 
 // Who does not want it opened at once any more wants it at rest.

@@ -1,0 +1,66 @@
+import { errorCatalogue } from '@pgfleet/contract';
+import type { EndpointSpec } from '@pgfleet/contract';
+import { retry } from '@pgfleet/kit';
+import { toHostError } from '../host-error.ts';
+import type { ComputeParts } from './compute-parts.ts';
+import { ComputeRun } from './compute-run.ts';
+import type { LaunchOptions } from './compute-run.ts';
+
+const ATTEMPTS = 2;
+const RETRY = { attempts: ATTEMPTS, baseMs: 100, capMs: 100 } as const;
+
+/**
+ * Runs a compute on the timeline of a specification. The endpoint has the timeline from then on, until
+ * it is released.
+ *
+ * @throws PgfleetError `timeline_locked` when another endpoint has it; whatever else
+ * {@link ComputeRun.launch} throws. Nothing is left then.
+ */
+export async function openCompute(
+  parts: ComputeParts,
+  spec: EndpointSpec,
+  options: LaunchOptions,
+): Promise<ComputeRun> {
+  const { claims } = parts;
+  const { timelineId, endpointId } = spec;
+  const { signal } = options;
+  try {
+    await claims.enter(timelineId, endpointId, signal);
+    const run = await retry(() => launchOrRemake(parts, spec, options), {
+      ...RETRY,
+      signal,
+      retryable: isWorthAnotherAttempt,
+    });
+    claims.seat(run);
+    return run;
+  } catch (error) {
+    claims.release(timelineId, endpointId);
+    throw error;
+  }
+}
+
+// What the launch was to recover is made another way, which says what is wrong if that fails too.
+async function launchOrRemake(
+  parts: ComputeParts,
+  spec: EndpointSpec,
+  options: LaunchOptions,
+): Promise<ComputeRun> {
+  const { timelines, recoveries, log } = parts;
+  const { timelineId, endpointId } = spec;
+  const launch = () => ComputeRun.launch(parts, spec, options);
+  if (!timelines.isPending(timelineId)) return launch();
+  try {
+    return await recoveries.run(launch, options.signal);
+  } catch (error) {
+    if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
+    const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
+    log.info(fields, 'a copy is recovered before its first launch instead of by it');
+  }
+  await timelines.remake(timelineId, options.signal);
+  return launch();
+}
+
+function isWorthAnotherAttempt(error: unknown): boolean {
+  const { code } = toHostError(error, 'compute_start_failed');
+  return code === 'compute_start_failed' && errorCatalogue[code].retryable;
+}

@@ -1,0 +1,184 @@
+import { newTimelineId } from '@pgfleet/contract';
+import type { EndpointSpec, HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  connect,
+  openTestHost,
+  postmasters,
+  queryValue,
+  startTenant,
+  testDirectory,
+} from '../test-host.ts';
+import { HostProcesses } from '../test-host-process.ts';
+
+type Tenant = Awaited<ReturnType<typeof startTenant>>;
+
+let directory: Awaited<ReturnType<typeof testDirectory>>;
+let opened: Awaited<ReturnType<typeof openTestHost>>;
+let host: HostClient;
+beforeAll(async () => {
+  directory = await testDirectory();
+  opened = await openTestHost(directory.path, { volume: 'auto' });
+  ({ host } = opened);
+});
+afterAll(async () => {
+  await opened[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+const NOTES = `SELECT coalesce(string_agg(text, ' ' ORDER BY text), 'none') FROM notes`;
+const add = (text: string) => `INSERT INTO notes VALUES ('${text}')`;
+
+/** A tenant with one note, and the time between that note and the next one. */
+async function tenantWithPast(on = host): Promise<Tenant & { readonly between: PointInTime }> {
+  const tenant = await startTenant(on);
+  await queryValue(tenant.socketPath, 'CREATE TABLE notes (text text)');
+  await queryValue(tenant.socketPath, add('before'));
+  const now = await queryValue(tenant.socketPath, 'SELECT clock_timestamp()');
+  const between: PointInTime = { kind: 'time', at: (now as Date).toISOString() };
+  await queryValue(tenant.socketPath, 'SELECT pg_sleep(0.01)');
+  await queryValue(tenant.socketPath, add('later'));
+  return { ...tenant, between };
+}
+
+/** What control puts on the host for a restore, before the branch goes over to it. */
+async function putPast({ timeline }: Tenant, at: PointInTime, on = host): Promise<TimelineSpec> {
+  const present = timeline.timelineId;
+  const past: TimelineSpec = {
+    ...timeline,
+    timelineId: newTimelineId(),
+    source: { kind: 'timeline', timelineId: present, at },
+    passwordsOf: present,
+  };
+  await on.putTimeline({ ...past, opensAtOnce: true });
+  return past;
+}
+
+/** Names another timeline as the endpoint's. */
+async function goOver(
+  { endpoint, endpointId }: Pick<Tenant, 'endpoint' | 'endpointId'>,
+  { timelineId }: Pick<TimelineSpec, 'timelineId'>,
+  { generation = 2, on = host, ...change }: Partial<EndpointSpec> & { on?: HostClient } = {},
+) {
+  await on.putEndpoint({ ...endpoint, ...change, timelineId, generation });
+  return on.endpoint(endpointId);
+}
+
+test('an endpoint goes over to the past that was opened beside it; until then it serves the present', async () => {
+  const tenant = await tenantWithPast();
+  await using client = await connect(tenant.socketPath);
+  const ended = new Promise((resolve) => client.client.on('error', resolve));
+  const past = await putPast(tenant, tenant.between);
+  await host.openNext(tenant.endpointId, past.timelineId);
+  await queryValue(tenant.socketPath, add('now'));
+  const present = await host.start(tenant.endpointId);
+  expect(await queryValue(present.socketPath, NOTES)).toBe('before later now');
+
+  expect((await goOver(tenant, past)).state).toBe('active');
+  expect(String(await ended)).toContain('terminating connection');
+  expect(postmasters(directory.path, tenant.timeline.timelineId)).toEqual([]);
+  const { socketPath, started } = await host.start(tenant.endpointId);
+  expect(started).toBe(false);
+  expect(await queryValue(socketPath, NOTES)).toBe('before');
+  const { origin } = await host.putTimeline(past);
+  expect(origin).toMatchObject({ at: tenant.between.kind === 'time' && tenant.between.at });
+});
+
+test('what was written after going over is there after sleep, and can be gone back from once more', async () => {
+  const tenant = await tenantWithPast();
+  const past = await putPast(tenant, tenant.between);
+  await host.openNext(tenant.endpointId, past.timelineId);
+  await goOver(tenant, past);
+  const { socketPath } = await host.start(tenant.endpointId);
+  await queryValue(socketPath, add('own'));
+  const own = await host.resolvePoint(past.timelineId, { kind: 'head' });
+  await queryValue(socketPath, 'DELETE FROM notes');
+
+  const again = await putPast({ ...tenant, timeline: past }, own.at);
+  await host.openNext(tenant.endpointId, again.timelineId);
+  expect(await queryValue(socketPath, NOTES)).toBe('none');
+  await goOver(tenant, again, { generation: 3 });
+  await host.suspend(tenant.endpointId);
+  const woken = await host.start(tenant.endpointId);
+  expect(await queryValue(woken.socketPath, NOTES)).toBe('before own');
+});
+
+test('an endpoint that sleeps goes over as well, and is awake then', async () => {
+  const tenant = await tenantWithPast();
+  await host.suspend(tenant.endpointId);
+  const past = await putPast(tenant, tenant.between);
+  await host.openNext(tenant.endpointId, past.timelineId);
+  expect((await host.endpoint(tenant.endpointId)).state).toBe('idle');
+  expect((await goOver(tenant, past)).state).toBe('active');
+  const { socketPath } = await host.start(tenant.endpointId);
+  expect(await queryValue(socketPath, NOTES)).toBe('before');
+});
+
+test('what was opened for nothing ends with its timeline, and with an endpoint that may not run', async () => {
+  const tenant = await tenantWithPast();
+  const [givenUp, refused] = [
+    await putPast(tenant, tenant.between),
+    await putPast(tenant, tenant.between),
+  ];
+  await host.openNext(tenant.endpointId, givenUp.timelineId);
+  expect(postmasters(directory.path, givenUp.timelineId)).toHaveLength(1);
+  await host.deleteTimeline(givenUp.timelineId);
+  expect(postmasters(directory.path, givenUp.timelineId)).toEqual([]);
+  expect(await queryValue(tenant.socketPath, NOTES)).toBe('before later');
+
+  await host.openNext(tenant.endpointId, refused.timelineId);
+  expect((await goOver(tenant, refused, { disabled: true })).state).toBe('idle');
+  expect(postmasters(directory.path, refused.timelineId)).toEqual([]);
+  await expect(host.openNext(tenant.endpointId, newTimelineId())).rejects.toMatchObject({
+    code: 'endpoint_disabled',
+  });
+});
+
+test('one that dies before the endpoint goes over to it is started again then', async () => {
+  const tenant = await tenantWithPast();
+  const past = await putPast(tenant, tenant.between);
+  await host.openNext(tenant.endpointId, past.timelineId);
+  const [postmaster] = postmasters(directory.path, past.timelineId);
+  process.kill(postmaster!, 'SIGKILL');
+  await expect
+    .poll(() => postmasters(directory.path, past.timelineId), { timeout: 20_000 })
+    .toEqual([]);
+  await goOver(tenant, past);
+  const { socketPath } = await host.start(tenant.endpointId);
+  expect(await queryValue(socketPath, NOTES)).toBe('before');
+});
+
+test('a past that cannot be reached is refused, and the present goes on', async () => {
+  const tenant = await tenantWithPast();
+  const unknown = newTimelineId();
+  await expect(host.openNext(tenant.endpointId, unknown)).rejects.toMatchObject({
+    code: 'timeline_not_found',
+  });
+  expect(await queryValue(tenant.socketPath, NOTES)).toBe('before later');
+  expect((await host.endpoint(tenant.endpointId)).state).toBe('active');
+});
+
+test('a host that is killed beside an opened past serves the present, and the past when it is told to', async () => {
+  await using processes = await HostProcesses.open();
+  const { host: other } = processes.client;
+  const first = await processes.start();
+  const tenant = await tenantWithPast(other);
+  const past = await putPast(tenant, tenant.between, other);
+  await other.openNext(tenant.endpointId, past.timelineId);
+  await processes.kill(first, 'SIGKILL');
+  const second = await processes.start();
+  expect(await queryValue(tenant.socketPath, NOTES)).toBe('before later');
+  expect(postmasters(processes.path, past.timelineId)).toEqual([]);
+
+  await other.openNext(tenant.endpointId, past.timelineId);
+  await goOver(tenant, past, { on: other });
+  const { socketPath } = await other.start(tenant.endpointId);
+  await queryValue(socketPath, add('own'));
+  const [postmaster] = postmasters(processes.path, past.timelineId);
+  await processes.kill(second, 'SIGKILL');
+  await processes.start();
+  expect(await queryValue((await other.start(tenant.endpointId)).socketPath, NOTES)).toBe(
+    'before own',
+  );
+  expect(postmasters(processes.path, past.timelineId)).toEqual([postmaster]);
+});
