@@ -168,3 +168,52 @@ test('a quota that is used up ends what runs, and clients are told until it is r
   expect(await patchProject(quota(100_000))).toEqual(['apply_config']);
   expect(await refusal()).toContain('connected');
 });
+
+test('what clients wrote is shown, and ends what runs once it is more than the quota', async () => {
+  await using session = await connectClient(uri);
+  const fill = `insert into rows select repeat('x', 1024) from generate_series(1, 10240)`;
+  await session.query('create table rows (filler text)');
+  await session.query(fill);
+  const written = async () => {
+    const answer = await platform.api<{ project: { written_data_bytes: number } }>('GET', path);
+    return answer.body.project.written_data_bytes;
+  };
+  const MIB = 1024 * 1024;
+  await expect.poll(written, { timeout: 60_000 }).toBeGreaterThan(10 * MIB);
+  expect(await written()).toBeLessThan(14 * MIB);
+  const quota = (bytes: number) => ({ quota: { written_data_bytes: bytes } });
+  expect(await patchProject(quota(20 * MIB))).toEqual([]);
+  await session.query(fill).catch(() => undefined);
+  await untilState('idle');
+  await platform.settle(created.project.id);
+  expect(await refusal()).toBe(
+    'Your account or project has exceeded the written data quota. ' +
+      'Upgrade your plan to increase limits.',
+  );
+  expect(await patchProject(quota(1000 * MIB))).toEqual(['apply_config']);
+  expect(await refusal()).toContain('connected');
+});
+
+test('a branch that is larger than the quota can be read, and written to by who makes room', async () => {
+  await using session = await connectClient(uri);
+  await session.query(`create table rows as
+    select repeat('x', 1024) as filler from generate_series(1, 40960)`);
+  await untilState('active');
+  await platform.api('POST', `${endpointPath}/suspend`);
+  await platform.settle(created.project.id);
+  expect(await patchProject({ quota: { logical_size_bytes: 30_000_000 } })).toEqual([
+    'apply_config',
+  ]);
+  await using again = await connectClient(uri);
+  expect(await value(again, 'select count(*)::int from rows')).toBe(40_960);
+  await expect(again.query(`insert into rows values ('y')`)).rejects.toMatchObject({
+    code: '25006',
+  });
+  await again.query('begin read write');
+  await again.query('truncate rows');
+  await again.query('commit');
+  await expect
+    .poll(() => value(again, 'show default_transaction_read_only'), { timeout: 60_000 })
+    .toBe('off');
+  await again.query(`insert into rows values ('y')`);
+});
