@@ -18,6 +18,7 @@ import type { SizedBench } from './sized-tenant.ts';
 type Bench = (context: BenchContext) => Promise<readonly Row[]> | AsyncIterable<Row>;
 
 const benches: Readonly<Record<string, Bench>> = { provision, wake, connect };
+/** In the order in which one database serves them: a restored branch is no root, which snapshots are of. */
 const sizedBenches: Readonly<Record<string, SizedBench>> = { branch, snapshot, restore, disk };
 /** The only one that needs no platform: it has many tenants that are nothing but rows. */
 const ROWS_ONLY = 'api';
@@ -77,7 +78,9 @@ async function* runOnPlatform(
   });
   const context = { platform, ...options, postgresBin: await postgresPrograms(DEFAULT_MAJOR) };
   for (const name of wanted) yield* (await benches[name]?.(context)) ?? [];
-  const sized = wanted.flatMap((name) => sizedBenches[name] ?? []);
+  const sized = Object.entries(sizedBenches).flatMap(([name, bench]) =>
+    wanted.includes(name) ? [bench] : [],
+  );
   if (sized.length > 0) yield* forEachSize(context, sized);
 }
 
