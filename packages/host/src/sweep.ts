@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TimelineId } from '@pgfleet/contract';
-import { placeId } from './endpoints/compute-place.ts';
+import { placeIds } from './endpoints/compute-place.ts';
 import type { Endpoints } from './endpoints/endpoints.ts';
 import type { Ground } from './open-ground.ts';
 
@@ -14,10 +14,7 @@ export async function sweep({ layout, timelines }: Ground, endpoints: Endpoints)
     const timelineId = name.replace(/\.lock$/, '') as TimelineId;
     if (!timelines.knows(timelineId)) await timelines.discard(timelineId);
   }
-  const places = [...endpoints.values()].flatMap(({ spec: { endpointId } }) => [
-    placeId({ endpointId }),
-    placeId({ endpointId, place: 'second' }),
-  ]);
+  const places = [...endpoints.values()].flatMap(({ spec }) => placeIds(spec.endpointId));
   const known = new Set(places.map((id) => layout.sockets(id)));
   known.add(layout.throwawayDir);
   for (const name of await readdir(layout.throwawayDir)) {

@@ -25,6 +25,11 @@ export function placeId({
   return `ep-2-${digest}` as EndpointId;
 }
 
+/** What all that an endpoint may have anywhere is named after. */
+export function placeIds(endpointId: EndpointId): readonly EndpointId[] {
+  return [placeId({ endpointId }), placeId({ endpointId, place: 'second' })];
+}
+
 /** The place that is left. */
 export function besides(place: ComputePlace): ComputePlace {
   return place === 'first' ? 'second' : 'first';

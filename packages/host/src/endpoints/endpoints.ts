@@ -14,7 +14,7 @@ import { KeyedQueue } from '../storage/keyed-queue.ts';
 import type { RecordStore } from '../storage/record-store.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { ComputeRecord } from './compute-parts.ts';
-import { placeId } from './compute-place.ts';
+import { placeId, placeIds } from './compute-place.ts';
 import { ComputeRun } from './compute-run.ts';
 import { currentVerifier } from './current-verifier.ts';
 import { Endpoint } from './endpoint.ts';
@@ -142,7 +142,7 @@ export class Endpoints {
     return this.#queue.run(endpointId, async () => {
       await this.#endpoints.get(endpointId)?.close(new PgfleetError('endpoint_not_found'));
       this.#endpoints.delete(endpointId);
-      for (const id of [endpointId, placeId({ endpointId, place: 'second' })]) {
+      for (const id of placeIds(endpointId)) {
         await rm(layout.sockets(id), { recursive: true, force: true });
         await computes.delete(id, { durable: false });
       }

@@ -46,21 +46,16 @@ export class Successor {
 
   /** Hands the compute over, if it has not died; its claim on the timeline goes with it. */
   take(): ComputeRun | undefined {
-    const run = this.#run;
-    clearTimeout(this.#patience);
-    this.#run = undefined;
     this.#isOver = true;
-    return run;
+    return this.#letGo();
   }
 
   /** Resolves when no process of it is left. */
   async end(how: 'rest' | 'destroy'): Promise<void> {
     this.#ending.abort(new PgfleetError('unavailable', { message: 'nobody goes over to it' }));
     await this.#opening.catch(ignore);
-    const run = this.#run;
+    const run = this.#letGo();
     if (!run) return;
-    this.#run = undefined;
-    clearTimeout(this.#patience);
     try {
       await run[how]();
     } finally {
@@ -83,8 +78,7 @@ export class Successor {
   async #awaitDeath(run: ComputeRun): Promise<void> {
     await run.exited;
     if (this.#run !== run) return;
-    this.#run = undefined;
-    clearTimeout(this.#patience);
+    this.#letGo();
     this.#warn('a compute died before its endpoint went over to it');
     this.#release();
     await run.bury().catch((error: unknown) => this.#warn('remains of a dead compute stay', error));
@@ -93,6 +87,13 @@ export class Successor {
   #endInBackground(): void {
     this.#warn('a compute is stopped that its endpoint did not go over to');
     this.end('rest').catch((error: unknown) => this.#warn('it could not be stopped', error));
+  }
+
+  #letGo(): ComputeRun | undefined {
+    const run = this.#run;
+    clearTimeout(this.#patience);
+    this.#run = undefined;
+    return run;
   }
 
   #release(): void {
