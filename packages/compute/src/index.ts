@@ -60,6 +60,7 @@ export { type Head, markHead } from './mark-head.ts';
 export { currentOwner, type Owner } from './owner.ts';
 export { type Activity, readActivity } from './read-activity.ts';
 export { type ClusterContent, type ContentRole, readContent } from './read-content.ts';
+export { preparedRoom } from './prepared-room.ts';
 export { readVerifiers } from './read-verifiers.ts';
 export {
   type RecoveredCluster,

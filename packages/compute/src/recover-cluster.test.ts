@@ -97,6 +97,17 @@ test('a recovery in place ends at its target, goes on from there and survives a 
   expect(rows).toEqual({ first: ['own'], afterCrash: ['while it was taken', 'own'] });
 });
 
+test('a recovery in place leads through the WAL of a recovery at rest', async () => {
+  await using source = await startSource();
+  await source.takeBackup(() => source.insert('before'));
+  await source.restart({ max_prepared_transactions: '256' });
+  await source.restart();
+  await source.insert('after');
+  const target = { kind: 'lsn', lsn: (await source.mark()).lsn } as const;
+  const { first } = await source.queryInPlaceAt(target, 'SELECT text FROM public.notes');
+  expect(first).toEqual(['before', 'after']);
+});
+
 test('a recovery in place fails when its WAL ends too early or subscriptions are on', async () => {
   await using source = await startSource();
   await source.takeBackup(() => source.insert('while it was taken'));
@@ -130,15 +141,20 @@ async function startSource(settings: Readonly<Record<string, string>> = {}) {
   const place = await fixture.clone();
   const image = join(fixture.directory, `image-${Math.random()}`);
   await run('cp', ['-Rp', place.dataDirectory, image]);
-  const instance = await fixture.start(place, { settings });
-  const connection = await fixture.connect(place);
-  await connection.script(['CREATE TABLE public.notes (text text)']);
-  await connection.script(['SET search_path = public']);
+  let instance = await fixture.start(place, { settings });
+  let connection = await connectToPublic(place);
+  await connection.script(['CREATE TABLE notes (text text)']);
   let label: string | undefined;
   const source = {
     sql: (sql: string) => connection.script([sql]),
     insert: (text: string) => connection.query('INSERT INTO notes VALUES ($1)', [text]),
     mark: () => markHead(connection),
+    async restart(changed: Readonly<Record<string, string>> = settings) {
+      await connection[Symbol.asyncDispose]();
+      await instance.stop('fast');
+      instance = await fixture.start(place, { settings: changed });
+      connection = await connectToPublic(place);
+    },
     async takeBackup(meanwhile: () => Promise<unknown>) {
       const backup = await beginBackup(connection, 17);
       await run('rm', ['-rf', image]);
@@ -164,6 +180,12 @@ async function startSource(settings: Readonly<Record<string, string>> = {}) {
     },
   };
   return source;
+}
+
+async function connectToPublic(place: Place) {
+  const connection = await fixture.connect(place);
+  await connection.script(['SET search_path = public']);
+  return connection;
 }
 
 interface Copy {

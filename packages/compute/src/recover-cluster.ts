@@ -35,7 +35,8 @@ export interface RecoveredCluster<T> {
   readonly prepared: T;
 }
 
-const PREPARED_TRANSACTIONS = 256;
+/** Room for prepared transactions during a recovery, however few the cluster may have. */
+export const PREPARED_TRANSACTIONS = 256;
 const START_TIMEOUT_MS = 600_000;
 // Severities are translated, SQLSTATEs are not: `%e` tells what ended a recovery.
 const LOG_LINE_PREFIX = '%m [%p] %e ';

@@ -3,7 +3,12 @@ import type { AdminConnection } from './admin-connection.ts';
 import { rfc3339 } from './backup.ts';
 import { ComputeError } from './compute-error.ts';
 import { markSynced, readControlFile } from './control-file.ts';
-import { makeQuiet, silenceSubscriptions, targetSettings } from './recover-cluster.ts';
+import {
+  makeQuiet,
+  PREPARED_TRANSACTIONS,
+  silenceSubscriptions,
+  targetSettings,
+} from './recover-cluster.ts';
 import type { RecoveryTarget } from './recover-cluster.ts';
 import type { PostgresSettings } from './settings.ts';
 
@@ -62,7 +67,7 @@ export function inPlaceSettings(
 
 /**
  * What a standby of nobody needs, which has all the WAL it will ever have: room for as much as the
- * cluster had when it last ran.
+ * cluster had when it last ran, and had in a recovery at rest that its WAL leads through.
  */
 export function standbySettings(
   dataDirectory: string,
@@ -73,7 +78,7 @@ export function standbySettings(
     max_connections: last.maxConnections,
     max_worker_processes: last.maxWorkerProcesses,
     max_wal_senders: last.maxWalSenders,
-    max_prepared_transactions: last.maxPreparedTransactions,
+    max_prepared_transactions: Math.max(last.maxPreparedTransactions, PREPARED_TRANSACTIONS),
     max_locks_per_transaction: last.maxLocksPerTransaction,
   };
   const raised = Object.entries(needed).map(([name, least]) => {

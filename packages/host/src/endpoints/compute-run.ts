@@ -5,6 +5,7 @@ import {
   applySpec,
   boundLogFile,
   changeSettings,
+  ComputeError,
   finishInPlace,
   readActivity,
   readOutdated,
@@ -44,6 +45,7 @@ const DISMISS_INTERVAL_MS = 5;
 // The first statements of the client that woke the compute belong to the wake.
 const UNTHROTTLED_MS = 1000;
 const LIMIT_RETRY_MS = 5000;
+const REPLAY_LOGIN = { attempts: 20, baseMs: 10, capMs: 50 } as const;
 const GROUP_REMOVAL = { attempts: 30, baseMs: 2, capMs: 20 } as const;
 
 /** One run of a compute, from its launch or adoption until no process of it is left. */
@@ -293,8 +295,10 @@ export class ComputeRun {
     const { pending } = timelines.ready(this.timelineId);
     if (!pending) return undefined;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(IN_PLACE_TIMEOUT_MS)]);
-    const { lsn, lastCommitAt } = await this.#session.use((connection) =>
-      finishInPlace(connection, limit),
+    // Replay may change the secret between one attempt to log in and the next.
+    const { lsn, lastCommitAt } = await retry(
+      () => this.#session.use((connection) => finishInPlace(connection, limit)),
+      { ...REPLAY_LOGIN, signal: limit, retryable: isLoginFailure },
     );
     const born = { lsn, at: new Date().toISOString() };
     const { points } = await histories.get(this.timelineId);
@@ -373,6 +377,10 @@ export class ComputeRun {
       this.#warn(error, 'compute at rest was not tidied');
     }
   }
+}
+
+function isLoginFailure(error: unknown): boolean {
+  return error instanceof ComputeError && error.code === 'admin_login_failed';
 }
 
 // Waiting for one after the other would take a tenth of a second each: so coarsely Postgres looks.

@@ -1,5 +1,17 @@
-import { DataDirectory, inPlaceSettings, standbySettings, startInstance } from '@pgfleet/compute';
-import type { Instance, LimitGroup, StartInstanceOptions } from '@pgfleet/compute';
+import {
+  DataDirectory,
+  inPlaceSettings,
+  preparedRoom,
+  standbySettings,
+  startInstance,
+} from '@pgfleet/compute';
+import type {
+  Instance,
+  InstanceSettings,
+  LimitGroup,
+  PostgresSettings,
+  StartInstanceOptions,
+} from '@pgfleet/compute';
 import type { EndpointSpec } from '@pgfleet/contract';
 import { seizeTimelineLock } from '../timelines/timeline-lock.ts';
 import { captureBeginning } from '../restore/capture-point.ts';
@@ -49,7 +61,7 @@ export async function startPostgres(
     sandbox,
     lock,
     logFile: layout.log(spec.endpointId),
-    ...(await settings(parts, spec, timeline)),
+    ...(await launchSettings(parts, spec, timeline)),
     timeoutMs: timeline.pending ? Math.min(timeoutMs, IN_PLACE_TIMEOUT_MS) : timeoutMs,
     signal,
   });
@@ -77,16 +89,28 @@ async function prepareStart(
 
 // A cluster that shows the past needs what it had then, whatever its endpoint has now; and so does one
 // that has to get through its past first.
-async function settings(
+async function launchSettings(
   parts: ComputeParts,
   spec: EndpointSpec,
   timeline: TimelineRecord,
 ): Promise<Pick<StartInstanceOptions, 'settings' | 'changeable'>> {
   const { fixed, changeable } = await computeSettings(parts, spec, timeline);
   const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
-  if (timeline.pending) {
-    return { settings: inPlaceSettings(dataDirectory, fixed, timeline.pending), changeable };
+  if (timeline.ephemeral) {
+    return { settings: standbySettings(dataDirectory, { ...changeable, ...fixed }) };
   }
-  if (!timeline.ephemeral) return { settings: fixed, changeable };
-  return { settings: standbySettings(dataDirectory, { ...changeable, ...fixed }) };
+  const settings = timeline.pending
+    ? inPlaceSettings(dataDirectory, fixed, timeline.pending)
+    : { ...fixed, ...(await roomForPrepared(dataDirectory, changeable)) };
+  return { settings, changeable };
+}
+
+// What was prepared when there was room for it has to be there until it is committed, whatever an
+// endpoint has now: in its first run a copy has the room of a recovery.
+async function roomForPrepared(
+  dataDirectory: string,
+  { max_prepared_transactions: asked = '0' }: InstanceSettings['changeable'],
+): Promise<PostgresSettings> {
+  const room = await preparedRoom(dataDirectory);
+  return room > Number(asked) ? { max_prepared_transactions: String(room) } : {};
 }

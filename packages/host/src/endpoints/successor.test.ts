@@ -103,6 +103,32 @@ test('what was written after going over is there after sleep, and can be gone ba
   expect(await queryValue(woken.socketPath, NOTES)).toBe('before own');
 });
 
+test('what is prepared in the first run of a past is there after sleep and after a crash', async () => {
+  const tenant = await tenantWithPast();
+  const past = await putPast(tenant, tenant.between);
+  await host.openNext(tenant.endpointId, past.timelineId);
+  await goOver(tenant, past);
+  await using session = await connect((await host.start(tenant.endpointId)).socketPath);
+  for (const name of ['slept', 'crashed']) {
+    await session.client.query('BEGIN');
+    await session.client.query(add(name));
+    await session.client.query(`PREPARE TRANSACTION '${name}'`);
+  }
+  const woken = async () => (await host.start(tenant.endpointId)).socketPath;
+  await host.suspend(tenant.endpointId);
+  await queryValue(await woken(), `COMMIT PREPARED 'slept'`);
+  const [postmaster] = postmasters(directory.path, past.timelineId);
+  process.kill(postmaster!, 'SIGKILL');
+  await expect
+    .poll(async () => (await host.endpoint(tenant.endpointId)).state, { timeout: 20_000 })
+    .toBe('idle');
+  await queryValue(await woken(), `COMMIT PREPARED 'crashed'`);
+  expect(await queryValue(await woken(), NOTES)).toBe('before crashed slept');
+
+  await host.suspend(tenant.endpointId);
+  expect(await queryValue(await woken(), 'SHOW max_prepared_transactions')).toBe('0');
+});
+
 test('an endpoint that sleeps goes over as well, and is awake then', async () => {
   const tenant = await tenantWithPast();
   await host.suspend(tenant.endpointId);
