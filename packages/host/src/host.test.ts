@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EndpointId, HostClient, TimelineId } from '@pgfleet/contract';
+import type { EndpointId, TimelineId } from '@pgfleet/contract';
 import { hasErrorCode, RpcClient, waitUntil } from '@pgfleet/kit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { sharedTestHost } from './shared-test-host.ts';
 import {
   connect,
   newTenant,
@@ -16,20 +17,7 @@ import {
   testPassword,
 } from './test-host.ts';
 
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path);
-  host = opened.host;
-});
-
-afterAll(async () => {
-  await opened?.[Symbol.asyncDispose]();
-  await directory?.[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost();
 
 const loginOf = (endpointId: EndpointId, role = 'neondb_owner') => host.login(endpointId, { role });
 
@@ -48,7 +36,7 @@ describe('a tenant', () => {
 
     expect(await host.suspend(endpointId)).toMatchObject({ state: 'idle', startError: null });
     expect(existsSync(socketPath)).toBe(false);
-    expect(postmasters(directory.path, timeline.timelineId)).toEqual([]);
+    expect(postmasters(directory, timeline.timelineId)).toEqual([]);
 
     expect(await host.start(endpointId)).toEqual({ socketPath, started: true });
     expect(await host.start(endpointId)).toEqual({ socketPath, started: false });
@@ -92,7 +80,7 @@ describe('a tenant', () => {
     await host.deleteTimeline(timeline.timelineId);
     await host.deleteEndpoint(endpointId);
 
-    expect(postmasters(directory.path, timeline.timelineId)).toEqual([]);
+    expect(postmasters(directory, timeline.timelineId)).toEqual([]);
     expect(traces(timeline.timelineId)).toEqual([]);
     expect(traces(endpointId.replace(/^ep-/, ''))).toEqual([]);
     await expect(host.endpoint(endpointId)).rejects.toMatchObject({ code: 'endpoint_not_found' });
@@ -105,7 +93,7 @@ describe('a compute', () => {
     await host.suspend(endpointId);
     const starts = await Promise.all(Array.from({ length: 50 }, () => host.start(endpointId)));
     expect(new Set(starts.map(({ socketPath }) => socketPath)).size).toBe(1);
-    expect(postmasters(directory.path, timeline.timelineId)).toHaveLength(1);
+    expect(postmasters(directory, timeline.timelineId)).toHaveLength(1);
   });
 
   test('starts again when it is asked to while it stops', async () => {
@@ -151,7 +139,7 @@ describe('a compute', () => {
     const { endpointId, socketPath, timeline } = await startTenant(host);
     await queryValue(socketPath, 'CREATE TABLE t AS SELECT generate_series(1, 100) AS n');
     await queryValue(socketPath, `ALTER ROLE neondb_owner PASSWORD 'another one'`);
-    const [postmaster] = postmasters(directory.path, timeline.timelineId);
+    const [postmaster] = postmasters(directory, timeline.timelineId);
     process.kill(postmaster!, 'SIGKILL');
     await untilIdle(endpointId);
 
@@ -298,7 +286,7 @@ describe('a login', () => {
 
 describe('the API', () => {
   test('refuses strangers and nonsense', async () => {
-    const address = `unix:${join(directory.path, 'host.sock')}`;
+    const address = `unix:${join(directory, 'host.sock')}`;
     await using stranger = new RpcClient(address, 'a wrong token');
     const answer = await stranger.send({ method: 'GET', path: '/v1/info' });
     expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
@@ -364,7 +352,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
 
 /** Files and directories below the host's that carry a name. */
 function traces(name: TimelineId | string): readonly string[] {
-  const all = readdirSync(directory.path, { recursive: true, encoding: 'utf8' });
+  const all = readdirSync(directory, { recursive: true, encoding: 'utf8' });
   return all.filter((path) => path.includes(name));
 }
 

@@ -1,32 +1,20 @@
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { ContentChange, HostClient, PointInTime, TimelineId } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ContentChange, PointInTime, TimelineId } from '@pgfleet/contract';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
 import {
   connect,
   newTenant,
-  openTestHost,
   postmasters,
   queryValue,
   scramVerifier,
   startTenant,
-  testDirectory,
 } from '../test-host.ts';
 
 type Tenant = ReturnType<typeof newTenant>;
 
 const region = 'aws-us-east-2';
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 
 const verifier = scramVerifier('app');
 const app = { user: 'app', password: 'app' };
@@ -57,7 +45,7 @@ async function verifierOf({ endpoint }: Tenant, role: string): Promise<string | 
   return (await host.login(endpoint.endpointId, { role })).verifier;
 }
 
-const isRunning = (id: TimelineId) => postmasters(directory.path, id).length > 0;
+const isRunning = (id: TimelineId) => postmasters(directory, id).length > 0;
 
 test('a running compute has a new role and a new database at once', async () => {
   const tenant = await startTenant(host);

@@ -1,24 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectLimits } from '@pgfleet/compute';
-import type { EndpointId, EndpointSpec, HostClient } from '@pgfleet/contract';
+import type { EndpointId, EndpointSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import type { Client } from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, queryValue, startTenant } from '../test-host.ts';
 
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path);
-  host = opened.host;
-});
-afterAll(async () => {
-  await opened?.[Symbol.asyncDispose]();
-  await directory?.[Symbol.asyncDispose]();
-});
+const { host } = sharedTestHost();
 
 /** A running tenant whose endpoint is changed while a client is connected. */
 async function connectedTenant(change: Partial<EndpointSpec> = {}) {

@@ -1,30 +1,13 @@
 import { newTimelineId } from '@pgfleet/contract';
 import type { EndpointSpec, HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  connect,
-  openTestHost,
-  postmasters,
-  queryValue,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, postmasters, queryValue, startTenant } from '../test-host.ts';
 import { HostProcesses } from '../test-host-process.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 
 const NOTES = `SELECT coalesce(string_agg(text, ' ' ORDER BY text), 'none') FROM notes`;
 const add = (text: string) => `INSERT INTO notes VALUES ('${text}')`;
@@ -76,7 +59,7 @@ test('an endpoint goes over to the past that was opened beside it; until then it
 
   expect((await goOver(tenant, past)).state).toBe('active');
   expect(String(await ended)).toContain('terminating connection');
-  expect(postmasters(directory.path, tenant.timeline.timelineId)).toEqual([]);
+  expect(postmasters(directory, tenant.timeline.timelineId)).toEqual([]);
   const { socketPath, started } = await host.start(tenant.endpointId);
   expect(started).toBe(false);
   expect(await queryValue(socketPath, NOTES)).toBe('before');
@@ -117,7 +100,7 @@ test('what is prepared in the first run of a past is there after sleep and after
   const woken = async () => (await host.start(tenant.endpointId)).socketPath;
   await host.suspend(tenant.endpointId);
   await queryValue(await woken(), `COMMIT PREPARED 'slept'`);
-  const [postmaster] = postmasters(directory.path, past.timelineId);
+  const [postmaster] = postmasters(directory, past.timelineId);
   process.kill(postmaster!, 'SIGKILL');
   await expect
     .poll(async () => (await host.endpoint(tenant.endpointId)).state, { timeout: 20_000 })
@@ -147,14 +130,14 @@ test('what was opened for nothing ends with its timeline, and with an endpoint t
     await putPast(tenant, tenant.between),
   ];
   await host.openNext(tenant.endpointId, givenUp.timelineId);
-  expect(postmasters(directory.path, givenUp.timelineId)).toHaveLength(1);
+  expect(postmasters(directory, givenUp.timelineId)).toHaveLength(1);
   await host.deleteTimeline(givenUp.timelineId);
-  expect(postmasters(directory.path, givenUp.timelineId)).toEqual([]);
+  expect(postmasters(directory, givenUp.timelineId)).toEqual([]);
   expect(await queryValue(tenant.socketPath, NOTES)).toBe('before later');
 
   await host.openNext(tenant.endpointId, refused.timelineId);
   expect((await goOver(tenant, refused, { disabled: true })).state).toBe('idle');
-  expect(postmasters(directory.path, refused.timelineId)).toEqual([]);
+  expect(postmasters(directory, refused.timelineId)).toEqual([]);
   await expect(host.openNext(tenant.endpointId, newTimelineId())).rejects.toMatchObject({
     code: 'endpoint_disabled',
   });
@@ -164,11 +147,9 @@ test('one that dies before the endpoint goes over to it is started again then', 
   const tenant = await tenantWithPast();
   const past = await putPast(tenant, tenant.between);
   await host.openNext(tenant.endpointId, past.timelineId);
-  const [postmaster] = postmasters(directory.path, past.timelineId);
+  const [postmaster] = postmasters(directory, past.timelineId);
   process.kill(postmaster!, 'SIGKILL');
-  await expect
-    .poll(() => postmasters(directory.path, past.timelineId), { timeout: 20_000 })
-    .toEqual([]);
+  await expect.poll(() => postmasters(directory, past.timelineId), { timeout: 20_000 }).toEqual([]);
   await goOver(tenant, past);
   const { socketPath } = await host.start(tenant.endpointId);
   expect(await queryValue(socketPath, NOTES)).toBe('before');

@@ -1,15 +1,8 @@
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { EndpointId, EndpointSpec, HostClient, TimelineSpec } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import {
-  newTenant,
-  openTestHost,
-  postmasters,
-  queryValue,
-  serverProcesses,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import type { EndpointId, EndpointSpec, TimelineSpec } from '@pgfleet/contract';
+import { expect, test, vi } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { newTenant, postmasters, queryValue, serverProcesses, startTenant } from '../test-host.ts';
 import { HostProcesses } from '../test-host-process.ts';
 import { addWritten, beginWriting, endWriting, nothingWritten } from './written-data.ts';
 
@@ -19,18 +12,7 @@ const FIRST_LOOKS_BYTES = 100_000;
 const patience = { timeout: 100_000, interval: 100 };
 vi.setConfig({ testTimeout: 180_000 });
 
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 
 const writtenBy = async (endpointId: EndpointId, client = host) =>
   (await client.endpoint(endpointId)).writtenBytes ?? 0;
@@ -129,7 +111,7 @@ test('what a compute wrote before it was killed is not counted again', async () 
   const { endpointId, socketPath, timeline } = await startTenant(host);
   await writeRows(socketPath, 20);
   await expect.poll(() => writtenBy(endpointId), patience).toBeGreaterThan(20 * MIB);
-  for (const pid of postmasters(directory.path, timeline.timelineId)) process.kill(pid, 'SIGKILL');
+  for (const pid of postmasters(directory, timeline.timelineId)) process.kill(pid, 'SIGKILL');
   await expect.poll(async () => (await host.endpoint(endpointId)).state, patience).toBe('idle');
   const before = await writtenBy(endpointId);
   await host.start(endpointId);
@@ -146,8 +128,8 @@ test('a backend that is killed begins the count anew, and what follows is counte
   await writeRows(socketPath, 10);
   await expect.poll(() => writtenBy(endpointId), patience).toBeGreaterThan(10 * MIB);
   const before = await writtenBy(endpointId);
-  const roots = postmasters(directory.path, id);
-  const child = serverProcesses(directory.path, id).find((pid) => !roots.includes(pid));
+  const roots = postmasters(directory, id);
+  const child = serverProcesses(directory, id).find((pid) => !roots.includes(pid));
   const since = 'SELECT extract(epoch FROM stats_reset)::float8 FROM pg_stat_wal';
   const begun = () => queryValue(socketPath, since).catch(() => 0);
   const beginning = Number(await begun());

@@ -1,30 +1,22 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
+import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
 import type { HistoryRecord, PointRecord } from '../history/history-record.ts';
-import { openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { queryValue, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const region = 'aws-us-east-2';
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 /** Whose files are damaged by one test after the other, and whole again after each. */
 let shared: Past;
 beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
   shared = await tenantWithPast();
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
 });
 
 interface Past extends Tenant {
@@ -61,10 +53,10 @@ async function now({ socketPath }: Tenant): Promise<PointInTime> {
   return { kind: 'time', at: String(await queryValue(socketPath, sql)) };
 }
 
-const trees = () => join(directory.path, 'host', 'volume', 'volume', 'trees');
+const trees = () => join(directory, 'host', 'volume', 'volume', 'trees');
 
 function history({ timeline }: Pick<Tenant, 'timeline'>): HistoryRecord {
-  const path = join(directory.path, 'host', 'history', `${timeline.timelineId}.json`);
+  const path = join(directory, 'host', 'history', `${timeline.timelineId}.json`);
   return JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord;
 }
 
@@ -113,7 +105,7 @@ async function notesAt(
 
 /** Puts a file or tree back as it was. */
 function wholeAgain(path: string): Disposable {
-  const copy = join(directory.path, 'whole');
+  const copy = join(directory, 'whole');
   cpSync(path, copy, { recursive: true });
   return {
     [Symbol.dispose]: () => {

@@ -1,16 +1,10 @@
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient, PointInTime } from '@pgfleet/contract';
+import type { PointInTime } from '@pgfleet/contract';
 import { retry } from '@pgfleet/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { formatLsn } from '../history/wal-segment.ts';
-import {
-  connect,
-  openTestHost,
-  postmasters,
-  queryValue,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, postmasters, queryValue, startTenant } from '../test-host.ts';
 import { Ledger } from './test-ledger.ts';
 
 /*
@@ -26,18 +20,7 @@ const seed = Number(process.env['PGFLEET_TEST_SEED'] ?? Date.now() % 1_000_000);
 const MUCH_WAL = `SELECT count(pg_logical_emit_message(false, 'filler', repeat('x', 1048576)))
   FROM generate_series(1, 24)`;
 const region = 'aws-us-east-2';
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 
 test('a restore has every transaction committed before its point and none begun after it', {
   timeout: 120_000 + targetCount * 10_000,
@@ -91,7 +74,7 @@ async function disturb(tenant: Tenant, turn: number): Promise<void> {
     async () => queryValue(await socketPath(), 'DROP DATABASE IF EXISTS doomed WITH (FORCE)'),
     async () => queryValue(await socketPath(), 'CHECKPOINT').catch(() => undefined),
     async () => {
-      const pids = postmasters(directory.path, tenant.timeline.timelineId);
+      const pids = postmasters(directory, tenant.timeline.timelineId);
       for (const pid of pids) process.kill(pid, 'SIGKILL');
     },
   ];

@@ -1,38 +1,27 @@
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HostClient } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { HistoryRecord } from '../history/history-record.ts';
 import { parseSegmentName } from '../history/wal-segment.ts';
-import { openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { queryValue, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const SUSPENDS = Number(process.env['PGFLEET_TEST_SUSPENDS'] ?? 25);
 const MIB = 1024 * 1024;
 const patience = { timeout: 50_000, interval: 100 };
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 
 async function writeWal({ socketPath }: Tenant, mebibytes: number): Promise<void> {
   const message = `pg_logical_emit_message(false, 'filler', repeat('x', ${MIB}))`;
   await queryValue(socketPath, `SELECT count(${message}) FROM generate_series(1, ${mebibytes})`);
 }
 
-const volumeDirectory = () => join(directory.path, 'host', 'volume', 'volume');
+const volumeDirectory = () => join(directory, 'host', 'volume', 'volume');
 const trees = () => readdirSync(join(volumeDirectory(), 'trees'));
 const historyPath = ({ timeline }: Tenant) =>
-  join(directory.path, 'host', 'history', `${timeline.timelineId}.json`);
+  join(directory, 'host', 'history', `${timeline.timelineId}.json`);
 
 function points(tenant: Tenant): HistoryRecord['points'] {
   if (!existsSync(historyPath(tenant))) return [];

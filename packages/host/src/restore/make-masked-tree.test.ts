@@ -9,33 +9,16 @@ import {
   newTimelineId,
   plainFunctions,
 } from '@pgfleet/contract';
-import type { EndpointSpec, HostClient, MaskingRule, TimelineSpec } from '@pgfleet/contract';
+import type { EndpointSpec, MaskingRule, TimelineSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  connect,
-  openTestHost,
-  queryValue,
-  startTenant,
-  testDirectory,
-  testPassword,
-} from '../test-host.ts';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, queryValue, startTenant, testPassword } from '../test-host.ts';
 
 const region = 'aws-us-east-2';
 const CLEAR = '@clear.example';
 const head = { kind: 'head' } as const;
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path);
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory, reopen } = sharedTestHost();
 
 const rule = (column: string, masking_function: string): MaskingRule => ({
   database_name: 'neondb',
@@ -87,7 +70,7 @@ async function endpointOf(
   return spec;
 }
 
-const treesDir = () => join(directory.path, 'host', 'volume', 'volume', 'trees');
+const treesDir = () => join(directory, 'host', 'volume', 'volume', 'trees');
 
 /** Names of files in trees of the volume that have a text inside. */
 function filesWith(text: string, trees: readonly string[]): Promise<string> {
@@ -318,10 +301,8 @@ test('a host that stops in the middle of masking is asked again after its next s
       () => undefined,
     );
   await waitUntil(isRunning, { what: 'the masking to run', timeoutMs: 60_000 });
-  await opened[Symbol.asyncDispose]();
+  await reopen();
   expect(await interrupted).toBeInstanceOf(Error);
-  opened = await openTestHost(directory.path);
-  ({ host } = opened);
   await expect(host.timeline(spec.timelineId)).rejects.toMatchObject({
     code: 'timeline_not_found',
   });

@@ -1,32 +1,16 @@
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  connect,
-  openTestHost,
-  postmasters,
-  queryValue,
-  scramVerifier,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
+import { beforeAll, expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, postmasters, queryValue, scramVerifier, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const region = 'aws-us-east-2';
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 let copies: boolean;
 beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
   copies = (await host.info()).volumeDriver === 'copy';
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
 });
 
 async function headOf({ timeline }: Tenant): Promise<PointInTime & { readonly kind: 'lsn' }> {
@@ -106,7 +90,7 @@ test('what crashes right behind the opening of a branch loses nothing that was c
   const branch = await putBranch(parent, await headOf(parent));
   const { socketPath } = await host.start(branch.endpointId);
   await queryValue(socketPath, `INSERT INTO notes VALUES ('own')`);
-  const [postmaster] = postmasters(directory.path, branch.timeline.timelineId);
+  const [postmaster] = postmasters(directory, branch.timeline.timelineId);
   process.kill(postmaster!, 'SIGKILL');
   await expect
     .poll(async () => (await host.endpoint(branch.endpointId)).state, { timeout: 20_000 })
@@ -121,7 +105,7 @@ test('a branch that nobody opens after all is as good as any', async () => {
   const branch = await putBranch(parent, at);
   const { origin } = await host.putTimeline(branch.timeline);
   expect(origin).toMatchObject({ lsn: at.lsn });
-  expect(postmasters(directory.path, branch.timeline.timelineId)).toEqual([]);
+  expect(postmasters(directory, branch.timeline.timelineId)).toEqual([]);
   await host.deleteTimeline(parent.timeline.timelineId);
   const { socketPath } = await host.start(branch.endpointId);
   expect(await queryValue(socketPath, NOTES)).toBe('before');

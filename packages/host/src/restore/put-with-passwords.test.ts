@@ -1,13 +1,8 @@
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient, PointInTime, TimelineSpec } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  openTestHost,
-  queryValue,
-  scramVerifier,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { queryValue, scramVerifier, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
@@ -15,18 +10,7 @@ const region = 'aws-us-east-2';
 const head: PointInTime = { kind: 'head' };
 const changed = { password: 'changed by SQL' };
 const wrongPassword = { code: '28P01' };
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host } = sharedTestHost({ volume: 'auto' });
 
 /** A copy of a tenant's timeline, or of one that was made of it. */
 function copyOf({ timeline }: Pick<Tenant, 'timeline'>, at = head): TimelineSpec {

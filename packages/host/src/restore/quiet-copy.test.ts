@@ -1,23 +1,12 @@
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, queryValue, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const region = 'aws-us-east-2';
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host } = sharedTestHost({ volume: 'auto' });
 
 /** A branch of a tenant's head whose compute runs. */
 async function branchOf({ timeline, endpoint }: Tenant): Promise<string> {

@@ -4,34 +4,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readControlFile } from '@pgfleet/compute';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { HostClient, PointInTime, TimelineId } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  connect,
-  openTestHost,
-  postmasters,
-  queryValue,
-  scramVerifier,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import type { PointInTime, TimelineId } from '@pgfleet/contract';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { connect, postmasters, queryValue, scramVerifier, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const run = promisify(execFile);
 const region = 'aws-us-east-2';
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path);
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost();
 
 const head: PointInTime = { kind: 'head' };
 
@@ -75,7 +57,7 @@ async function now({ socketPath }: Tenant): Promise<PointInTime> {
 }
 
 function trees(): readonly string[] {
-  return readdirSync(join(directory.path, 'host', 'volume', 'volume', 'trees'));
+  return readdirSync(join(directory, 'host', 'volume', 'volume', 'trees'));
 }
 
 test('a branch of a running parent has all that was committed, and the parent goes on', async () => {
@@ -112,7 +94,7 @@ test('an endpoint leaves its timeline at once for another, and what it left come
   await host.putEndpoint(moved);
   expect(await notes(tenant)).toBe('one');
   expect(await asleep).toMatchObject({ message: expect.stringContaining('terminat') as string });
-  const left = join(directory.path, 'host', 'volume', 'volume', 'trees', timelineId);
+  const left = join(directory, 'host', 'volume', 'volume', 'trees', timelineId);
   await expect.poll(() => readControlFile(left).state, { timeout: 30_000 }).toBe('shut_down');
   expect(await notes(await branchOf(tenant, head))).toBe('one,after the copy');
 });
@@ -237,7 +219,7 @@ test('nothing is left of a branch that was deleted, nor of its past', async () =
 });
 
 function killPostgres(timelineId: TimelineId): void {
-  for (const pid of postmasters(directory.path, timelineId)) process.kill(pid, 'SIGKILL');
+  for (const pid of postmasters(directory, timelineId)) process.kill(pid, 'SIGKILL');
 }
 
 test('a branch with the schema only has the definitions and no row of its source', async () => {
@@ -252,7 +234,7 @@ test('a branch with the schema only has the definitions and no row of its source
   await host.putEndpoint(spec);
   const { socketPath } = await host.start(spec.endpointId);
   expect(await queryValue(socketPath, 'SELECT count(*) FROM shouted')).toBe('0');
-  const tree = join(directory.path, 'host', 'volume', 'volume', 'trees', ids.timelineId);
+  const tree = join(directory, 'host', 'volume', 'volume', 'trees', ids.timelineId);
   const { stdout } = await run('grep', ['-rlaF', 'a secret of the parent', tree]).catch(
     (error: { readonly stdout: string }) => error,
   );
@@ -294,7 +276,7 @@ test('many branches of one point at once are made two at a time, and all have wh
   let most = 0;
   const specs = Array.from({ length: 8 }, () => newTimelineId());
   const count = setInterval(() => {
-    const place = join(directory.path, 'host', 'volume', 'volume', 'trees');
+    const place = join(directory, 'host', 'volume', 'volume', 'trees');
     const busy = specs.filter((id) => existsSync(join(place, id, 'postmaster.pid')));
     most = Math.max(most, busy.length);
   }, 5);

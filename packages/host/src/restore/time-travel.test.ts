@@ -1,27 +1,11 @@
-import type { HostClient, PointInTime, TimeTravelRequest } from '@pgfleet/contract';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  openTestHost,
-  queryValue,
-  scramVerifier,
-  startTenant,
-  testDirectory,
-} from '../test-host.ts';
+import type { PointInTime, TimeTravelRequest } from '@pgfleet/contract';
+import { expect, test } from 'vitest';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { queryValue, scramVerifier, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path);
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host } = sharedTestHost();
 
 const todaysPassword = 'the password of today';
 const role = { name: 'neondb_owner', verifier: scramVerifier(todaysPassword) };

@@ -1,27 +1,17 @@
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HostClient, PointInTime } from '@pgfleet/contract';
+import type { PointInTime } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseLsn, segmentAt } from '../history/wal-segment.ts';
 import type { HistoryRecord } from '../history/history-record.ts';
-import { openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+import { sharedTestHost } from '../shared-test-host.ts';
+import { queryValue, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const BLOCK_BYTES = 8192;
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let opened: Awaited<ReturnType<typeof openTestHost>>;
-let host: HostClient;
-beforeAll(async () => {
-  directory = await testDirectory();
-  opened = await openTestHost(directory.path, { volume: 'auto' });
-  ({ host } = opened);
-});
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
-});
+const { host, directory } = sharedTestHost({ volume: 'auto' });
 
 /** A tenant with a table `notes` of many blocks; and where those are, below a tree. */
 async function tenantWithNotes(): Promise<Tenant & { readonly file: string }> {
@@ -51,12 +41,12 @@ async function tenantWithPoints() {
 }
 
 function history({ timeline }: Tenant): HistoryRecord {
-  const path = join(directory.path, 'host', 'history', `${timeline.timelineId}.json`);
+  const path = join(directory, 'host', 'history', `${timeline.timelineId}.json`);
   return JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord;
 }
 
 function tree(name: string): string {
-  return join(directory.path, 'host', 'volume', 'volume', 'trees', name);
+  return join(directory, 'host', 'volume', 'volume', 'trees', name);
 }
 
 async function headOf({ timeline }: Tenant): Promise<PointInTime & { readonly kind: 'lsn' }> {
