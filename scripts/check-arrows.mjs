@@ -19,8 +19,9 @@ const LAYERS = {
 };
 // Builds and runs whole platforms from outside; `testkit` may be used by tests of every package.
 const DEVELOPMENT = ['testkit', 'bench', 'e2e'];
-// A process' entry point is no import: `up` finds the file that it spawns.
-const SPAWNED = /^@pgfleet\/(control|host|proxy)\/main$/;
+// A process' entry point is no import: who starts it finds the file, and the options of Node for it.
+const SPAWNERS = ['cli', 'bench'];
+const SPAWNED = /^@pgfleet\/(control|host|proxy)\/(main|node-options)$/;
 
 const IMPORT = /(?:\bfrom|\bimport|\bimport\.meta\.resolve)\s*\(?\s*(['"])([^'"\n]+)\1/g;
 const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
@@ -70,7 +71,7 @@ function checkImport({ directory, file, isTest, specifier }) {
   }
   const [, to, rest] = /^@pgfleet\/([^/]+)(\/.*)?$/.exec(specifier) ?? [];
   if (to === undefined) return undefined;
-  const spawned = packageName(directory) === 'cli' && SPAWNED.test(specifier);
+  const spawned = SPAWNERS.includes(packageName(directory)) && SPAWNED.test(specifier);
   if (rest !== undefined && !spawned) return `"${specifier}" is a deep import`;
   return forbidden(packageName(directory), to, { isTest });
 }

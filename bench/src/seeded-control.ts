@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrap, migrate, openDatabase } from '@pgfleet/control';
+import { nodeOptions } from '@pgfleet/control/node-options';
 import { silentLogger } from '@pgfleet/kit';
 import { freePort, seedFleet } from '@pgfleet/testkit';
 import type { Fleet } from '@pgfleet/testkit';
@@ -98,6 +99,7 @@ async function start({ url, directory }: Seeded) {
   const tokenFile = join(directory, 'token');
   writeFileSync(tokenFile, 'internal');
   const child = fork(MAIN, {
+    execArgv: [...nodeOptions],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       ...process.env,

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { nodeOptions } from '@pgfleet/control/node-options';
 import type { Service } from '../supervise/service.ts';
 import { spawnProcess } from '../supervise/spawn-process.ts';
 import { logPath } from './log-path.ts';
@@ -18,6 +19,7 @@ export function controlService(context: StartContext, databaseUrl: () => string)
         {
           name,
           modulePath: fileURLToPath(import.meta.resolve('@pgfleet/control/main')),
+          nodeOptions,
           logPath: log,
           env: {
             ...commonEnvironment(context),

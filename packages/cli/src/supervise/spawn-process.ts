@@ -12,8 +12,9 @@ const ABORTED_START_LIMIT_MS = 10_000;
 
 export interface ProcessPlan {
   readonly name: string;
-  /** The module that Node runs. */
+  /** The module that Node runs, and with which options of its own. */
   readonly modulePath: string;
+  readonly nodeOptions?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly logPath: string;
   /** A descriptor that the process finds as number 3. */
@@ -52,7 +53,7 @@ export async function spawnProcess(
 function launch(plan: ProcessPlan): ChildProcess {
   const logFd = openLogFile(plan.logPath);
   try {
-    return spawn(process.execPath, [plan.modulePath], {
+    return spawn(process.execPath, [...(plan.nodeOptions ?? []), plan.modulePath], {
       env: { ...plan.env, [PROCESS_NAME_VARIABLE]: plan.name },
       detached: true,
       stdio: [
