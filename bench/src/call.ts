@@ -29,7 +29,7 @@ export async function finished(
         if (status === 'failed') throw new Error(`${action} failed: ${error}`);
         return status === 'finished';
       },
-      { what: `${action} to finish`, timeoutMs: 120_000, intervalMs: 5 },
+      { what: `${action} to finish`, timeoutMs: 120_000, intervalMs: 50 },
     );
   }
 }
