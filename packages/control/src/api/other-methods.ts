@@ -8,17 +8,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 export function refuseOthers(
   app: FastifyInstance,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<never> {
-  const methodsOf = new Map<string, Set<string>>();
+  const paths = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>();
   app.addHook('onRoute', ({ method, url }) => {
-    const methods = methodsOf.get(url) ?? new Set();
-    for (const each of [method].flat()) methods.add(each);
-    methodsOf.set(url, methods);
+    const path = paths.get(url) ?? { pattern: patternOf(url), methods: new Set() };
+    for (const each of [method].flat()) path.methods.add(each);
+    paths.set(url, path);
   });
   return async ({ url }, reply) => {
     const [path = ''] = url.split('?');
-    const allowed = [...methodsOf].find(([pattern]) => patternOf(pattern).test(path))?.[1];
-    if (!allowed) throw new PgfleetError('not_found');
-    reply.header('allow', [...allowed].toSorted().join(', '));
+    const found = [...paths.values()].find(({ pattern }) => pattern.test(path));
+    if (!found) throw new PgfleetError('not_found');
+    reply.header('allow', [...found.methods].toSorted().join(', '));
     throw new PgfleetError('method_not_allowed');
   };
 }

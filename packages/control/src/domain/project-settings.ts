@@ -96,9 +96,14 @@ function isAddressRange(range: string): boolean {
   const [first = '', last, ...more] = range.split('-').map((part) => part.trim());
   if (last !== undefined) return more.length === 0 && isOrderedPair(first, last);
   const [address = '', prefix, ...rest] = range.split('/');
-  const family = isIP(address);
+  const family = familyOf(address);
   if (family === 0 || rest.length > 0) return false;
   return prefix === undefined || isPrefix(prefix, family === 4 ? 32 : 128);
+}
+
+// Clients are known by plain addresses: none has a zone, or is an IPv4 address within an IPv6 one.
+function familyOf(address: string): number {
+  return /%|^::ffff:/i.test(address) ? 0 : isIP(address);
 }
 
 function isPrefix(text: string, bits: number): boolean {
@@ -106,8 +111,8 @@ function isPrefix(text: string, bits: number): boolean {
 }
 
 function isOrderedPair(first: string, last: string): boolean {
-  const family = isIP(first);
-  if (family === 0 || family !== isIP(last)) return false;
+  const family = familyOf(first);
+  if (family === 0 || family !== familyOf(last)) return false;
   try {
     new BlockList().addRange(first, last, family === 4 ? 'ipv4' : 'ipv6');
     return true;

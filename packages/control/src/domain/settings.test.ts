@@ -40,14 +40,21 @@ test.each(['10.0.0.1', '10.0.0.0/8', '10.0.0.1-10.0.0.9', '2001:db8::/32', '::1'
   },
 );
 
-test.each(['', 'example.com', '10.0.0.0/33', '10.0.0.9-10.0.0.1', '10.0.0.1-::1', '1.2.3.4/'])(
-  'the allow list refuses "%s"',
-  (ip) => {
-    const change = () =>
-      changeProjectSettings(initialProjectSettings, { allowed_ips: { ips: [ip] } });
-    expect(change).toThrow('is not an address range');
-  },
-);
+test.each([
+  '',
+  'example.com',
+  '10.0.0.0/33',
+  '10.0.0.9-10.0.0.1',
+  '10.0.0.1-::1',
+  '1.2.3.4/',
+  '::ffff:10.0.0.1',
+  '::1-::FFFF:10.0.0.1',
+  'fe80::1%eth0',
+])('the allow list refuses "%s"', (ip) => {
+  const change = () =>
+    changeProjectSettings(initialProjectSettings, { allowed_ips: { ips: [ip] } });
+  expect(change).toThrow('is not an address range');
+});
 
 test('a quota is changed field by field', () => {
   const before = { ...initialProjectSettings, quota: { active_time_seconds: 10 } };
