@@ -1,23 +1,24 @@
 import { setImmediate } from 'node:timers/promises';
 import { crc32c } from '@pgfleet/compute';
 import type { DataDirectory } from '@pgfleet/compute';
+import {
+  FIRST_IS_OVERWRITE,
+  LONG_HEADER_BYTES,
+  PAGE_BYTES,
+  SHORT_HEADER_BYTES,
+} from './wal-page.ts';
 import { compareSegments, parseSegmentName, segmentAt, WAL_SEGMENT_BYTES } from './wal-segment.ts';
 
 /*
  * Finds the first record of a stretch of WAL that is not whole, as Postgres does when it replays
- * (src/backend/access/transam/xlogreader.c): by the checksum that each record carries. The formats
- * are those that wal-damage.ts describes. Far too slow for every recovery; it explains failed ones.
+ * (src/backend/access/transam/xlogreader.c): by the checksum that each record carries. Far too slow
+ * for every recovery; it explains failed ones.
  */
 
-const PAGE_BYTES = 8192;
-const SHORT_HEADER_BYTES = 24;
-const LONG_HEADER_BYTES = 40;
 const RECORD_HEAD_BYTES = 24;
 const CRC_OFFSET = 20;
 const XLOG_SWITCH = 0x40;
 const RM_XLOG_ID = 0;
-// XLP_FIRST_IS_OVERWRITE_CONTRECORD: a crash cut the record before short, which is no damage.
-const FIRST_IS_OVERWRITE = 0x0008;
 // XLogRecordMaxSize.
 const MAX_RECORD_BYTES = 1020 * 1024 * 1024;
 
@@ -105,6 +106,7 @@ class WalBytes {
     for (let left = length; left > 0; ) {
       const page = this.#page(at - (at % BigInt(PAGE_BYTES)));
       if (!page) return undefined;
+      // A record that a crash cut short is no damage.
       const isContinued = at % BigInt(PAGE_BYTES) === 0n;
       if (isContinued && (page.readUInt16LE(2) & FIRST_IS_OVERWRITE) !== 0) {
         return { bytes: Buffer.concat(parts), end: at, overwrittenAt: at };

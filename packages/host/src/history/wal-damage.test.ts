@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { findInstallations } from '@pgfleet/compute';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { flushedLsn, TestCluster, writeWal } from './test-cluster.ts';
-import { findWalDamage, LONG_HEADER_BYTES, needsNothing } from './wal-damage.ts';
+import { findWalDamage, needsNothing } from './wal-damage.ts';
+import { LONG_HEADER_BYTES } from './wal-page.ts';
 import { parseSegmentName, segmentAt } from './wal-segment.ts';
 import type { WalSegment } from './wal-segment.ts';
 

@@ -9,7 +9,8 @@ import { hasErrorCode, syncDirectory } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { HistoryDamaged } from './history-damaged.ts';
-import { findWalDamage, LONG_HEADER_BYTES, needsNothing } from './wal-damage.ts';
+import { findWalDamage, needsNothing } from './wal-damage.ts';
+import { LONG_HEADER_BYTES } from './wal-page.ts';
 import { compareSegments, parseSegmentName, segmentAt, WAL_SEGMENT_BYTES } from './wal-segment.ts';
 import type { WalSegment } from './wal-segment.ts';
 
