@@ -1,4 +1,4 @@
-import { DataDirectory, readControlFile } from '@pgfleet/compute';
+import { ComputeError, DataDirectory, readControlFile } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
@@ -109,7 +109,7 @@ export class HistoryKeeper {
 
   #report(error: unknown, timelineId: TimelineId): void {
     if (this.#closing.signal.aborted) return;
-    const isInterrupted = error instanceof PgfleetError && error.code === 'timeline_locked';
+    const isInterrupted = isLocked(error);
     const isNoNews = this.#behind.has(timelineId) || !this.#parts.timelines.isReady(timelineId);
     const level = isInterrupted || isNoNews ? 'debug' : 'warn';
     if (level === 'warn') this.#behind.add(timelineId);
@@ -251,4 +251,10 @@ async function oldestSlotLsn(run: ComputeRun): Promise<bigint | undefined> {
   );
   const lsn = rows[0]?.lsn;
   return lsn === null || lsn === undefined ? undefined : parseLsn(lsn);
+}
+
+// By a launch, or by another process that still has it.
+function isLocked(error: unknown): boolean {
+  const isNamed = error instanceof PgfleetError || error instanceof ComputeError;
+  return isNamed && error.code === 'timeline_locked';
 }
