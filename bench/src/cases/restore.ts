@@ -59,7 +59,7 @@ async function ofLoaded(context: BenchContext, sized: SizedTenant, index: number
   await using load = await Load.start(proxyEnv(sized.tenant));
   await sleep(1000 * (context.ageSeconds + MARGIN_SECONDS));
   load.assertRunning();
-  return takeMs(context, sized, `under pgbench ${index}`);
+  return await takeMs(context, sized, `under pgbench ${index}`);
 }
 
 async function takeMs(

@@ -36,6 +36,13 @@ test('a child that inherits the descriptor keeps the lock, and kill -9 frees it'
   await waitUntil(() => !isLocked(path), { what: 'the lock to be free', timeoutMs: 5000 });
 });
 
+test('a released lock has no descriptor to give, since that may be another file by then', () => {
+  const lock = FileLock.tryAcquire(join(directory, 'lock'))!;
+  expect(lock.fd).toBeGreaterThan(2);
+  lock.release();
+  expect(() => lock.fd).toThrow('was released');
+});
+
 test('whoever only looks whether it is held does not keep it from a taker', async () => {
   const path = join(directory, 'lock');
   FileLock.tryAcquire(path)?.release();

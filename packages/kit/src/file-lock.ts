@@ -22,12 +22,22 @@ let flockCall: Flock | undefined;
  */
 export class FileLock implements Disposable {
   readonly path: string;
-  readonly fd: number;
+  readonly #fd: number;
   #open = true;
 
   private constructor(path: string, fd: number) {
     this.path = path;
-    this.fd = fd;
+    this.#fd = fd;
+  }
+
+  /**
+   * The descriptor to inherit.
+   *
+   * @throws Error when the lock was released: the number may be another file's by then.
+   */
+  get fd(): number {
+    if (!this.#open) throw new Error(`the lock ${this.path} was released`);
+    return this.#fd;
   }
 
   /**
@@ -55,8 +65,8 @@ export class FileLock implements Disposable {
   release({ unlock = false }: { readonly unlock?: boolean } = {}): void {
     if (!this.#open) return;
     this.#open = false;
-    if (unlock) tryFlock(this.fd, LOCK_UN, this.path);
-    closeSync(this.fd);
+    if (unlock) tryFlock(this.#fd, LOCK_UN, this.path);
+    closeSync(this.#fd);
   }
 
   [Symbol.dispose](): void {

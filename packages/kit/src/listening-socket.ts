@@ -30,11 +30,21 @@ export class ListenError extends Error {
  * kernel instead of being refused. A `net.Server` cannot do this: it accepts wherever it listens.
  */
 export class ListeningSocket implements Disposable {
-  readonly fd: number;
+  readonly #fd: number;
   #open = true;
 
   private constructor(fd: number) {
-    this.fd = fd;
+    this.#fd = fd;
+  }
+
+  /**
+   * The descriptor to inherit.
+   *
+   * @throws Error when it was closed: the number may be another file's by then.
+   */
+  get fd(): number {
+    if (!this.#open) throw new Error('the socket was closed');
+    return this.#fd;
   }
 
   /** @throws ListenError when the port is in use or not allowed. `address` is an IP address. */
@@ -63,7 +73,7 @@ export class ListeningSocket implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    closeSync(this.fd);
+    closeSync(this.#fd);
   }
 
   [Symbol.dispose](): void {

@@ -61,7 +61,7 @@ export async function withPastCopy<T>(
           ...(settings && { settings }),
           signal: restSignal,
         };
-        return withThrowawayRun(parts, run, (access) => work({ ...access, origin }));
+        return await withThrowawayRun(parts, run, (access) => work({ ...access, origin }));
       },
       { signal },
     );

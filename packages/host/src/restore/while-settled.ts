@@ -54,7 +54,7 @@ export async function whileSettled<T>(
           await parts.timelines.remake(timelineId, restSignal);
           using lock = await parts.timelines.lock(timelineId, restSignal);
           const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
-          return resting(rest, restSignal, lock);
+          return await resting(rest, restSignal, lock);
         },
         { signal },
       );
