@@ -5,6 +5,7 @@ import { parseLsn } from '../history/wal-segment.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { isPointTree, pointTreePrefix } from './point-tree.ts';
 import { dropPoints } from './drop-points.ts';
+import type { DropParts } from './drop-points.ts';
 
 // Most branches live a short time: until then they pin what their source may want to let go.
 const BORROW_FOR_MS = 3_600_000;
@@ -23,7 +24,7 @@ export function isLongBorrowed({ points, born }: HistoryRecord, timelineId: Time
  * what it will begin with one day is the copy itself.
  */
 export async function giveBackUnused(
-  parts: Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'loans' | 'walStores'>,
+  parts: DropParts & Pick<CopyParts, 'walStores'>,
   timelineId: TimelineId,
 ): Promise<void> {
   const { histories, walStores, timelines } = parts;

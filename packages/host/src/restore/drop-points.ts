@@ -1,62 +1,55 @@
 import type { TimelineId } from '@pgfleet/contract';
-import { sleep } from '@pgfleet/kit';
 import type { CopyParts } from './copy-parts.ts';
-import { isPointTree, newPointTree, pointTreePrefix } from './point-tree.ts';
+import { isPointTree, pointOwner } from './point-tree.ts';
 
-export type DropParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'loans'>;
-
-const BIRTH_INTERVAL_MS = 50;
+export type DropParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'loans' | 'log'>;
 
 /**
- * Removes the trees of points that a timeline has no more, and gives back those that it had borrowed.
- * The caller removes from the timeline's history alone.
+ * Lets go of the trees of points that a timeline has no more, its own and those that it had borrowed.
+ * The caller has taken them from the timeline's history, and removes from it alone.
  */
 export async function dropPoints(
   parts: DropParts,
   timelineId: TimelineId,
   trees: Iterable<string>,
 ): Promise<void> {
-  const prefix = pointTreePrefix(timelineId);
-  for (const tree of trees) {
-    if (tree.startsWith(prefix)) await removePoint(parts, tree);
-    else if (isPointTree(tree)) await parts.loans.end(tree, timelineId);
-  }
+  for (const tree of trees) await dropPoint(parts, timelineId, tree);
+}
+
+/** Lets go of one; a tree that is no point, such as a template, is nobody's to remove. */
+export async function dropPoint(
+  parts: DropParts,
+  timelineId: TimelineId,
+  tree: string,
+): Promise<void> {
+  if (!isPointTree(tree)) return;
+  await parts.loans.end(tree, timelineId);
+  await removeUnlessKept(parts, tree);
 }
 
 /**
- * Removes the tree of a point. Whoever borrowed it gets one of its own first; who is being made from
- * it at this moment is waited for. Borrowers are always younger, so nobody waits in a circle.
+ * Removes the tree of a point that neither its owner nor a borrower has any more: the last one who
+ * lets go of it removes it.
  */
-export async function removePoint(parts: DropParts, tree: string): Promise<void> {
-  for (;;) {
-    const borrowers = await parts.loans.borrowers(tree);
-    if (borrowers.length === 0) break;
-    let unborn = 0;
-    for (const borrower of borrowers) if (!(await settle(parts, tree, borrower))) unborn++;
-    if (unborn > 0) await sleep(BIRTH_INTERVAL_MS);
-  }
+export async function removeUnlessKept(parts: DropParts, tree: string): Promise<void> {
+  // In this order: an owner without it lends it to nobody, and a borrower has it while it lends it on.
+  if (await mayHave(parts, pointOwner(tree), tree)) return;
+  if ((await parts.loans.borrowers(tree)).length > 0) return;
   await parts.volume.remove(tree);
 }
 
-/** Says whether the loan is over. */
-function settle(parts: DropParts, tree: string, borrower: TimelineId): Promise<boolean> {
-  const { histories, timelines, volume, loans } = parts;
-  return histories.removing(borrower, async () => {
-    const state = timelines.find(borrower)?.state;
-    const history = state && (await histories.get(borrower));
-    if (!history?.points.some((point) => point.tree === tree)) {
-      if (state === 'creating') return false;
-    } else if (state !== 'deleting') {
-      const own = newPointTree(borrower);
-      await volume.clone(tree, own);
-      await histories.update(borrower, (present) => ({
-        ...present,
-        points: present.points.map((point) =>
-          point.tree === tree ? { ...point, tree: own } : point,
-        ),
-      }));
-    }
-    await loans.end(tree, borrower);
+/** Whether a point is in a timeline's history, or the history cannot be read. */
+export async function mayHave(
+  { timelines, histories, log }: Pick<DropParts, 'timelines' | 'histories' | 'log'>,
+  timelineId: TimelineId,
+  tree: string,
+): Promise<boolean> {
+  if (!timelines.find(timelineId)) return timelines.knows(timelineId);
+  try {
+    const { points } = await histories.get(timelineId);
+    return points.some((point) => point.tree === tree);
+  } catch (error) {
+    log.error({ err: error, timeline_id: timelineId }, 'history of a timeline cannot be read');
     return true;
-  });
+  }
 }

@@ -12,10 +12,11 @@ export async function forgetHistory(
 ): Promise<void> {
   const { volume, histories, walStores } = parts;
   await histories.removing(timelineId, async () => {
-    await dropPoints(parts, timelineId, await pointTrees(parts, timelineId));
+    const trees = await pointTrees(parts, timelineId);
+    await histories.forget(timelineId);
+    await dropPoints(parts, timelineId, trees);
     await volume.remove(walTree(timelineId));
     walStores.forget(timelineId);
-    await histories.forget(timelineId);
   });
 }
 

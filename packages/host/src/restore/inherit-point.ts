@@ -1,5 +1,4 @@
 import { readControlFile } from '@pgfleet/compute';
-import type { TimelineId } from '@pgfleet/contract';
 import { noHistory } from '../history/history-record.ts';
 import type { PointRecord } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
@@ -22,15 +21,6 @@ export async function inheritPoint(
   if (!keepsHistory) return;
   if (isPointTree(point.tree)) await loans.lend(point.tree, heir);
   await histories.update(heir, () => ({ ...noHistory, points: [point] }));
-}
-
-/** Gives back a point that turned out to be of no use. */
-export async function renounce(
-  { loans }: HeirParts,
-  heir: TimelineId,
-  tree: string,
-): Promise<void> {
-  if (isPointTree(tree)) await loans.end(tree, heir);
 }
 
 /** Notes that a copy at rest, as it is now, is where its own history begins, if it has one. */

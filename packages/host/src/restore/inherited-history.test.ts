@@ -64,8 +64,6 @@ async function pass(minutes: number): Promise<void> {
   await keeper.expireAll();
 }
 
-const prefix = (timelineId: TimelineId) => timelineId.replace('tl-', 'pt-');
-
 test('a copy that does not run gives back what it borrowed, and begins with itself', async () => {
   const { tree, heir } = await lend();
   await pass(9);
@@ -76,7 +74,7 @@ test('a copy that does not run gives back what it borrowed, and begins with itse
   expect(await ground.volume.exists(tree)).toBe(true);
 });
 
-test('who has borrowed a point gets one of its own when its owner lets go of it', async () => {
+test('a point that its owner lets go of stays for those who borrowed it, until the last has', async () => {
   const { tree, heir } = await lend();
   const grandchild = await copy(heir);
   expect((await ground.loans.borrowers(tree)).toSorted()).toEqual([heir, grandchild].toSorted());
@@ -84,13 +82,13 @@ test('who has borrowed a point gets one of its own when its owner lets go of it'
   await ground.timelines.put({ ...source, historyRetentionSeconds: 0 });
   await using keeper = new HistoryKeeper(ground);
   await keeper.expireAll();
-  expect(await ground.volume.exists(tree)).toBe(false);
-  expect(await ground.loans.borrowers(tree)).toEqual([]);
+  expect(await trees(source.timelineId)).not.toContain(tree);
   for (const borrower of [heir, grandchild]) {
-    const [own = ''] = await trees(borrower);
-    expect(own).toContain(prefix(borrower));
-    expect(await ground.volume.exists(own)).toBe(true);
+    expect(await trees(borrower)).toEqual([tree]);
+    expect(await ground.volume.exists(tree)).toBe(true);
+    await ground.timelines.delete(borrower, async () => undefined);
   }
+  expect(await ground.volume.exists(tree)).toBe(false);
   await ground.timelines.put(source);
 });
 
@@ -108,9 +106,34 @@ test('a borrowed point outlives its owner, also when the host was killed in betw
     points: history.points.filter((point) => point.tree !== tree),
   }));
   await sweepHistory(ground);
-  const [own = ''] = await trees(heir);
-  expect(own).toContain(prefix(heir));
-  expect(await ground.volume.exists(own)).toBe(true);
+  expect(await trees(heir)).toEqual([tree]);
+  expect(await ground.volume.exists(tree)).toBe(true);
+  await ground.timelines.delete(heir, async () => undefined);
+  expect(await ground.volume.exists(tree)).toBe(false);
+});
+
+test('a loan whose borrower a crash has kept from being made ends at the next start', async () => {
+  const { tree, heir } = await lend();
+  const unborn = newTimelineId();
+  await ground.loans.lend(tree, unborn);
+  await sweepHistory(ground);
+  expect(await ground.loans.borrowers(tree)).toEqual([heir]);
+});
+
+test('a point outlives the timeline that it was taken of', async () => {
+  const { timelineId: first } = source;
+  const owner = await copy(first);
+  const { born } = await ground.histories.get(owner);
+  await captureRestingPoint(ground, { timelineId: owner, rest: born! }, never);
+  const heir = await copy(owner);
+  const [tree = ''] = await trees(heir);
+  await ground.timelines.delete(owner, async () => undefined);
+  expect(await ground.volume.exists(tree)).toBe(true);
+  await sweepHistory(ground);
+  const heirOfHeir = await copy(heir);
+  expect(await trees(heirOfHeir)).toEqual([tree]);
+  await ground.timelines.delete(heir, async () => undefined);
+  await ground.timelines.delete(heirOfHeir, async () => undefined);
   expect(await ground.volume.exists(tree)).toBe(false);
 });
 

@@ -13,6 +13,11 @@ export function pointTreePrefix(timelineId: TimelineId): string {
   return `pt-${timelineId.replace(/^tl-/, '')}-`;
 }
 
+/** Whose point a tree is; others may have borrowed it, and outlive the owner. */
+export function pointOwner(tree: string): TimelineId {
+  return tree.slice(0, tree.lastIndexOf('-')).replace(/^pt-/, 'tl-') as TimelineId;
+}
+
 /** Whether a tree is a point of some timeline, and not a template. */
 export function isPointTree(tree: string): boolean {
   return tree.startsWith('pt-');

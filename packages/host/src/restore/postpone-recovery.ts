@@ -3,7 +3,7 @@ import { HistoryDamaged } from '../history/history-damaged.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { DamagedPoint } from './damaged-point.ts';
-import { renounce } from './inherit-point.ts';
+import { dropPoint } from './drop-points.ts';
 import { prepareRecovery } from './prepare-recovery.ts';
 import type { RecoverySource } from './prepare-recovery.ts';
 
@@ -24,7 +24,7 @@ export async function postponeRecovery(
   const prepared = await prepareRecovery(parts, { ...source, damaged: new Set() }, order).catch(
     asDamage,
   );
-  if (prepared instanceof DamagedPoint) await renounce(parts, spec.timelineId, prepared.tree);
+  if (prepared instanceof DamagedPoint) await dropPoint(parts, spec.timelineId, prepared.tree);
   if (prepared instanceof Error || prepared.damage) {
     await parts.volume.remove(spec.timelineId);
     return undefined;

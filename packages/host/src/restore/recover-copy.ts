@@ -9,10 +9,11 @@ import { noteRest, readLastWords } from '../timelines/last-words.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { noteBirth, renounce } from './inherit-point.ts';
+import { noteBirth } from './inherit-point.ts';
 import { syncTrees } from './sync-trees.ts';
 import { DamagedPoint } from './damaged-point.ts';
 import { dropOldWal } from './drop-old-wal.ts';
+import { dropPoint } from './drop-points.ts';
 import { explainFailure } from './explain-failure.ts';
 import { prepareRecovery } from './prepare-recovery.ts';
 import type { PreparedRecovery, RecoverySource } from './prepare-recovery.ts';
@@ -60,7 +61,7 @@ async function recoverFromAny(
       parts.log.error(fields, 'a point of history is damaged');
       first ??= error;
       damaged.add(error.tree);
-      await renounce(parts, order.spec.timelineId, error.tree);
+      await dropPoint(parts, order.spec.timelineId, error.tree);
       await parts.volume.remove(order.spec.timelineId);
     }
   }

@@ -1,8 +1,7 @@
-import type { TimelineId } from '@pgfleet/contract';
 import { walTree } from '../history/wal-store.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { removePoint } from './drop-points.ts';
-import { isPointTree, pointTreePrefix } from './point-tree.ts';
+import { mayHave, removeUnlessKept } from './drop-points.ts';
+import { isPointTree } from './point-tree.ts';
 
 type SweepParts = Pick<CopyParts, 'volume' | 'timelines' | 'histories' | 'loans' | 'log'>;
 
@@ -14,29 +13,20 @@ export async function sweepHistory(parts: SweepParts): Promise<void> {
   const { volume, timelines } = parts;
   const known = [...timelines.values()].map(({ spec }) => spec.timelineId);
   const walTrees = new Set(known.map(walTree));
-  const owners = new Map(known.map((timelineId) => [pointTreePrefix(timelineId), timelineId]));
   for (const tree of await volume.list()) {
     if (tree.startsWith('wal-') && !walTrees.has(tree)) await volume.remove(tree);
     if (!isPointTree(tree)) continue;
-    const owner = owners.get(prefixOf(tree));
-    if (!owner || !(await mayBePoint(parts, owner, tree))) await removePoint(parts, tree);
+    await endLoans(parts, tree);
+    await removeUnlessKept(parts, tree);
   }
 }
 
-async function mayBePoint(
-  { histories, log }: SweepParts,
-  timelineId: TimelineId,
-  tree: string,
-): Promise<boolean> {
-  try {
-    const { points } = await histories.get(timelineId);
-    return points.some((point) => point.tree === tree);
-  } catch (error) {
-    log.error({ err: error, timeline_id: timelineId }, 'history of a timeline cannot be read');
-    return true;
+// A crash leaves loans whose borrower was never made, or has just let go of the point. One that is
+// being made notes its point after the loan.
+async function endLoans(parts: SweepParts, tree: string): Promise<void> {
+  const { loans, timelines } = parts;
+  for (const borrower of await loans.borrowers(tree)) {
+    if (timelines.find(borrower)?.state === 'creating') continue;
+    if (!(await mayHave(parts, borrower, tree))) await loans.end(tree, borrower);
   }
-}
-
-function prefixOf(tree: string): string {
-  return tree.slice(0, tree.lastIndexOf('-') + 1);
 }
