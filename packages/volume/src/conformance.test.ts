@@ -21,7 +21,7 @@ import { runCommand } from './command.ts';
 import { rootLayout } from './layout.ts';
 import { openVolume } from './open-volume.ts';
 import { findGrounds } from './test-grounds.ts';
-import { mountTmpfs, TestDirectory, TestVolume } from './test-volume.ts';
+import { mountTmpfs, swept, TestDirectory, TestVolume, unpublished } from './test-volume.ts';
 import type { TreeJob } from './trees/tree-jobs.js';
 import type { Volume } from './volume.ts';
 import { VolumeError } from './volume-error.ts';
@@ -265,7 +265,7 @@ for (const ground of await findGrounds()) {
         await Promise.all([volume.remove('a'), volume.remove('a')]);
         await volume.remove('a');
         expect(await volume.list()).toEqual([]);
-        expect(await unpublished(volume)).toEqual([]);
+        await swept(volume);
       });
 
       it('frees its name at once', async () => {
@@ -320,6 +320,18 @@ for (const ground of await findGrounds()) {
         await runCommand('mv', [test.volume.path('a'), half]);
         await killedAt({ kind: 'remove', path: half }, 500);
         expect((await readdir(half)).length).toBe(501);
+        const volume = await test.reopen();
+        await swept(volume);
+        expect(await volume.list()).toEqual([]);
+      });
+
+      it('ends removals when it is closed, and finishes them at the next opening', async () => {
+        await using test = await TestVolume.open(ground);
+        for (const name of ['a', 'b', 'c']) {
+          await manyFiles(await test.volume.create(name), 1000);
+        }
+        for (const name of ['a', 'b', 'c']) await test.volume.remove(name);
+        expect(await test.volume.list()).toEqual([]);
         const volume = await test.reopen();
         await swept(volume);
         expect(await volume.list()).toEqual([]);
@@ -416,12 +428,6 @@ for (const ground of await findGrounds()) {
   });
 }
 
-/** Names under which trees are being built or deleted. */
-async function unpublished(volume: Volume): Promise<string[]> {
-  const { incoming, trash } = rootLayout(volume.root);
-  return [...(await readdir(incoming)), ...(await readdir(trash))];
-}
-
 async function fillTree(path: string): Promise<void> {
   await mkdir(join(path, 'base', '1'), { recursive: true });
   await mkdir(join(path, 'empty'), { mode: 0o750 });
@@ -488,13 +494,6 @@ async function killedAt(job: TreeJob, entry: number): Promise<void> {
 }
 
 /** Waits until nothing is left that was being made or deleted. */
-async function swept(volume: Volume): Promise<void> {
-  await waitUntil(async () => (await unpublished(volume)).length === 0, {
-    what: 'leftovers to be deleted',
-    timeoutMs: 30_000,
-  });
-}
-
 async function fillUp(volume: Volume): Promise<void> {
   const path = await volume.create('filler');
   for (let chunkBytes = 64 << 20, index = 0; chunkBytes >= 4096; index++) {

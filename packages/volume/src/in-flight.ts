@@ -8,6 +8,10 @@ export class InFlight {
   readonly #operations = new Set<Operation>();
   #closedBy: Error | undefined;
 
+  get isClosed(): boolean {
+    return this.#closedBy !== undefined;
+  }
+
   /** Runs `work` with a signal that aborts with the caller's, or when all of this is closed. */
   async run<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#closedBy) throw this.#closedBy;

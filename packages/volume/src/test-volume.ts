@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@pgfleet/kit';
+import { silentLogger, waitUntil } from '@pgfleet/kit';
 import { runCommand } from './command.ts';
 import { makeImage } from './image/make-image.ts';
 import { MountedImage } from './image/mounted-image.ts';
+import { rootLayout } from './layout.ts';
 import { openVolume } from './open-volume.ts';
 import type { Ground } from './test-grounds.ts';
 import type { DriverName, Volume } from './volume.ts';
@@ -92,4 +93,18 @@ export async function mountTmpfs(path: string, sizeBytes: number): Promise<Async
   await mkdir(path, { recursive: true });
   await runCommand('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', path]);
   return { [Symbol.asyncDispose]: async () => void (await runCommand('umount', [path])) };
+}
+
+/** Names under which trees are being built or deleted. */
+export async function unpublished(volume: Volume): Promise<string[]> {
+  const { incoming, trash } = rootLayout(volume.root);
+  return [...(await readdir(incoming)), ...(await readdir(trash))];
+}
+
+/** Waits until what was removed, or left by a crash, is gone. */
+export async function swept(volume: Volume): Promise<void> {
+  await waitUntil(async () => (await unpublished(volume)).length === 0, {
+    what: 'leftovers to be deleted',
+    timeoutMs: 30_000,
+  });
 }

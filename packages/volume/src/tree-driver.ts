@@ -32,7 +32,8 @@ export interface TreeDriver {
   create(path: string): Promise<void>;
   /** Resolves when a rename of `target` that survives a power loss implies that all of it does. */
   clone(request: CloneRequest): Promise<ClonedContent | undefined>;
-  remove(path: string): Promise<void>;
+  /** What an abort leaves of a tree can be removed later. */
+  remove(path: string, signal?: AbortSignal): Promise<void>;
   sync(path: string, signal: AbortSignal): Promise<void>;
   /** Left out by drivers whose clones cost the same however scattered a tree is. */
   readonly defragment?: (request: DefragmentRequest) => Promise<Defragmentation>;

@@ -25,6 +25,9 @@ import type {
 } from './volume.ts';
 import { namedFailure, VolumeError } from './volume-error.ts';
 
+// The part of a volume that has to be free for whoever removes a tree not to wait for its space.
+const NEARLY_FULL = 0.1;
+
 export interface TreeVolumeParts {
   readonly root: string;
   readonly driver: TreeDriver;
@@ -53,6 +56,7 @@ export class TreeVolume implements Volume {
   readonly #inFlight = new InFlight();
   #trim: Promise<void> | undefined;
   readonly #defragmentations = new Turns();
+  readonly #removals = new Turns();
 
   private constructor(parts: TreeVolumeParts) {
     this.root = parts.root;
@@ -150,7 +154,8 @@ export class TreeVolume implements Volume {
         await driver.remove(path);
         return;
       }
-      await driver.remove(trash);
+      const emptied = this.#empty([trash]);
+      if (await this.#isNearlyFull()) await emptied;
     });
   }
 
@@ -261,18 +266,36 @@ export class TreeVolume implements Volume {
   async #sweep(): Promise<void> {
     const { incoming, trash } = this.#places;
     const leftovers = [...(await entries(incoming)), ...(await entries(trash))];
-    void this.#inFlight.run(async (signal) => {
-      for (const path of leftovers) if (!signal.aborted) await this.#discard(path);
-      if (leftovers.length > 0)
-        this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
-    });
+    if (leftovers.length === 0) return;
+    void this.#empty(leftovers).then(() =>
+      this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted'),
+    );
+  }
+
+  // One tree at a time, since taking apart a scattered one takes XFS seconds in which others wait.
+  // What closing interrupts is swept at the next open.
+  async #empty(paths: readonly string[]): Promise<void> {
+    const removeAll = async (signal: AbortSignal) => {
+      for (const path of paths) await this.#discard(path, signal);
+    };
+    await this.#inFlight
+      .run((signal) => this.#removals.run(() => removeAll(signal), signal))
+      .catch((error: unknown) => {
+        if (!this.#inFlight.isClosed) throw error;
+      });
+  }
+
+  async #isNearlyFull(): Promise<boolean> {
+    const { freeBytes, totalBytes } = await this.usage();
+    return freeBytes < totalBytes * NEARLY_FULL;
   }
 
   // Tidying must not hide the failure that made it necessary; what stays is swept at the next open.
-  async #discard(path: string): Promise<void> {
+  async #discard(path: string, signal?: AbortSignal): Promise<void> {
     try {
-      if (await directoryExists(path)) await this.#parts.driver.remove(path);
+      if (await directoryExists(path)) await this.#parts.driver.remove(path, signal);
     } catch (error) {
+      if (signal?.aborted) return;
       this.#parts.log.warn({ err: error, path }, 'leftover could not be deleted');
     }
   }

@@ -132,8 +132,9 @@ export interface Volume extends AsyncDisposable {
   rename(from: string, to: string): Promise<void>;
 
   /**
-   * Removes a tree; one that does not exist is no error. The name is free at once; btrfs gives the
-   * space back in the background, half a minute later or after a `sync`.
+   * Removes a tree; one that does not exist is no error. The name is free at once. The space comes
+   * back behind it, one tree after the other; on a volume that is nearly full it is waited for. btrfs
+   * gives it back half a minute later or after a `sync`.
    */
   remove(tree: string): Promise<void>;
 

@@ -10,8 +10,8 @@ const subvolumeInode = 256;
 
 /** Each tree is a btrfs subvolume: clones in constant time, also while the source is written. */
 export function btrfsDriver(workers: TreeWorkers): TreeDriver {
-  const removeByWalk = async (path: string) => {
-    await workers.run({ kind: 'remove', path });
+  const removeByWalk = async (path: string, signal?: AbortSignal) => {
+    await workers.run({ kind: 'remove', path }, signal);
   };
 
   return {
@@ -27,16 +27,16 @@ export function btrfsDriver(workers: TreeWorkers): TreeDriver {
 
     clone: (request) => cloneBySnapshot(request, workers),
 
-    async remove(path) {
+    async remove(path, signal) {
       const { ino } = await lstat(path);
-      if (ino !== subvolumeInode) return removeByWalk(path);
+      if (ino !== subvolumeInode) return removeByWalk(path, signal);
       try {
         await runCommand('btrfs', ['subvolume', 'delete', path]);
       } catch (error) {
         // Without the mount option user_subvol_rm_allowed only root may delete one at once, and
         // nobody one in which the owner of the tree has made further subvolumes.
         if (!hasErrorCode(error, 'EPERM', 'ENOTEMPTY')) throw error;
-        await removeByWalk(path);
+        await removeByWalk(path, signal);
       }
     },
 

@@ -18,8 +18,8 @@ export function copyDriver(workers: TreeWorkers): TreeDriver {
 
     clone: (request) => cloneByCopy(request, workers),
 
-    async remove(path) {
-      await workers.run({ kind: 'remove', path });
+    async remove(path, signal) {
+      await workers.run({ kind: 'remove', path }, signal);
     },
 
     sync: (path, signal) => syncTree(path, workers, signal),

@@ -31,8 +31,8 @@ export function reflinkDriver(workers: TreeWorkers): TreeDriver {
 
     clone: (request) => cloneByReflink(request, workers),
 
-    async remove(path) {
-      await workers.run({ kind: 'remove', path });
+    async remove(path, signal) {
+      await workers.run({ kind: 'remove', path }, signal);
     },
 
     sync: (path, signal) => syncTree(path, workers, signal),

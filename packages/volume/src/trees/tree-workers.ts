@@ -6,6 +6,8 @@ import type { TreeJob, TreeResults } from './tree-jobs.js';
 // File system work scales badly over threads that touch one directory tree; more than this many
 // would only take cores away from Postgres.
 const maxWorkers = 4;
+// A removal and a defragmentation, of which each goes on for seconds, leave one to clones.
+const minWorkers = 3;
 const maxQueued = 4096;
 
 type TreeResult = TreeResults[TreeJob['kind']];
@@ -28,7 +30,7 @@ type Reply =
  * jobs have to wait. Idle threads do not keep the process alive.
  */
 export class TreeWorkers implements AsyncDisposable {
-  readonly #limit = Math.max(2, Math.min(maxWorkers, availableParallelism()));
+  readonly #limit = Math.max(minWorkers, Math.min(maxWorkers, availableParallelism()));
   readonly #idle: Worker[] = [];
   readonly #assigned = new Map<Worker, Assignment | undefined>();
   readonly #queue: Assignment[] = [];
