@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
 import { hasErrorCode, RpcClient, waitUntil } from '@pgfleet/kit';
@@ -81,7 +81,10 @@ describe('a tenant', () => {
     await host.deleteEndpoint(endpointId);
 
     expect(postmasters(directory, timeline.timelineId)).toEqual([]);
-    expect(traces(timeline.timelineId)).toEqual([]);
+    await waitUntil(() => traces(timeline.timelineId).length === 0, {
+      what: 'the space of the timeline to be given back',
+      timeoutMs: 30_000,
+    });
     expect(traces(endpointId.replace(/^ep-/, ''))).toEqual([]);
     await expect(host.endpoint(endpointId)).rejects.toMatchObject({ code: 'endpoint_not_found' });
   });
@@ -352,8 +355,10 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
 
 /** Files and directories below the host's that carry a name. */
 function traces(name: TimelineId | string): readonly string[] {
-  const all = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  return all.filter((path) => path.includes(name));
+  const all = execFileSync('find', [directory, '-ignore_readdir_race', '-name', `*${name}*`], {
+    encoding: 'utf8',
+  });
+  return all.split('\n').filter(Boolean);
 }
 
 /** Control groups of an endpoint, in either version of them. */

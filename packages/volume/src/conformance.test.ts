@@ -21,7 +21,14 @@ import { runCommand } from './command.ts';
 import { rootLayout } from './layout.ts';
 import { openVolume } from './open-volume.ts';
 import { findGrounds } from './test-grounds.ts';
-import { mountTmpfs, swept, TestDirectory, TestVolume, unpublished } from './test-volume.ts';
+import {
+  mountTmpfs,
+  smallestBytes,
+  swept,
+  TestDirectory,
+  TestVolume,
+  unpublished,
+} from './test-volume.ts';
 import type { TreeJob } from './trees/tree-jobs.js';
 import type { Volume } from './volume.ts';
 import { VolumeError } from './volume-error.ts';
@@ -395,7 +402,7 @@ for (const ground of await findGrounds()) {
       it.runIf(isRoot)(
         'that has run out is a clear error that leaves no half tree',
         async () => {
-          await using directory = await TestDirectory.create(ground);
+          await using directory = await TestDirectory.create(ground, smallestBytes);
           // Only the copy driver lives on the machine's own disk here; it gets a small one instead.
           const path = join(directory.path, 'small');
           await using _disk = driver === 'copy' ? await mountTmpfs(path, 8 << 20) : undefined;
@@ -403,7 +410,7 @@ for (const ground of await findGrounds()) {
             directory: path,
             driver,
             log: silentLogger(),
-            imageBytes: 320 << 20,
+            imageBytes: smallestBytes,
           });
           await manyFiles(await volume.create('a'), 300);
           await fillUp(volume);

@@ -10,8 +10,11 @@ import { openVolume } from './open-volume.ts';
 import type { Ground } from './test-grounds.ts';
 import type { DriverName, Volume } from './volume.ts';
 
-// The smallest that mkfs.xfs accepts; sparse, so it costs what is written.
-const imageBytes = 320 * 2 ** 20;
+// Large enough for no volume to be nearly full; sparse, so it costs what is written.
+const roomyBytes = 4 * 2 ** 30;
+
+/** The smallest image that mkfs.xfs accepts. */
+export const smallestBytes = 320 * 2 ** 20;
 
 /** A directory for a test; disposing removes it and fails when a mount or loop device is left. */
 export class TestDirectory implements AsyncDisposable {
@@ -26,7 +29,10 @@ export class TestDirectory implements AsyncDisposable {
   }
 
   /** Makes a directory, on a file system of its own if the ground is one. */
-  static async create({ below }: Partial<Ground> = {}): Promise<TestDirectory> {
+  static async create(
+    { below }: Partial<Ground> = {},
+    imageBytes = roomyBytes,
+  ): Promise<TestDirectory> {
     const top = await mkdtemp(join(tmpdir(), 'pgfleet-volume-'));
     if (!below) return new TestDirectory(top, undefined);
     const image = join(top, 'disk.img');
@@ -42,7 +48,12 @@ export class TestDirectory implements AsyncDisposable {
 
   /** Opens the volume of this directory. */
   open(driver: DriverName | 'auto'): Promise<Volume> {
-    return openVolume({ directory: this.path, driver, log: silentLogger(), imageBytes });
+    return openVolume({
+      directory: this.path,
+      driver,
+      log: silentLogger(),
+      imageBytes: roomyBytes,
+    });
   }
 
   /** Lists mounts and loop devices that belong to this directory. */

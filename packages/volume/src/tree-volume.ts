@@ -25,8 +25,8 @@ import type {
 } from './volume.ts';
 import { namedFailure, VolumeError } from './volume-error.ts';
 
-// The part of a volume that has to be free for whoever removes a tree not to wait for its space.
-const NEARLY_FULL = 0.1;
+// With less free than this whoever removes a tree waits for its space: who comes next may need it.
+const NEARLY_FULL = { bytes: 2 ** 30, share: 0.1 };
 
 export interface TreeVolumeParts {
   readonly root: string;
@@ -287,7 +287,7 @@ export class TreeVolume implements Volume {
 
   async #isNearlyFull(): Promise<boolean> {
     const { freeBytes, totalBytes } = await this.usage();
-    return freeBytes < totalBytes * NEARLY_FULL;
+    return freeBytes < Math.max(NEARLY_FULL.bytes, NEARLY_FULL.share * totalBytes);
   }
 
   // Tidying must not hide the failure that made it necessary; what stays is swept at the next open.
