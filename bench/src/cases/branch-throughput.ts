@@ -7,14 +7,13 @@ import { Load, stretchOf } from '../load.ts';
 import type { Stretch } from '../load.ts';
 import { round, toRow } from '../row.ts';
 import type { Row } from '../row.ts';
+import { settled } from '../settled.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { proxyEnv } from '../tenant.ts';
 
 const ROUNDS = 3;
 const BRANCHES = 10;
 const UNDISTURBED_MS = 10_000;
-// Deleting the branches of a round goes on for a moment after the operations that ask for it.
-const SETTLE_MS = 2_000;
 
 /** Whether branches come with a compute, which takes its share of the machine too. */
 const VARIANTS = {
@@ -92,8 +91,7 @@ async function deleteBranches(
     const path = `/projects/${tenant.projectId}/branches/${id}?hard_delete=true`;
     await call(platform, { method: 'DELETE', path });
   }
-  await platform.settle(tenant.projectId);
-  await sleep(SETTLE_MS);
+  await settled(platform, tenant.projectId);
 }
 
 function lengthMs(stretches: readonly Stretch[]): number {

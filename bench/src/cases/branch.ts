@@ -8,6 +8,7 @@ import { Load, stretchOf } from '../load.ts';
 import { percentile, toRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
+import { settled } from '../settled.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { configOf, first, proxyEnv, suspend } from '../tenant.ts';
 import { branchThroughput } from './branch-throughput.ts';
@@ -95,7 +96,7 @@ async function take({ platform }: BenchContext, { tenant }: SizedTenant): Promis
   const sample = { answerMs, firstRowMs: performance.now() - start };
   await assertHasData(config);
   await call(platform, { method: 'DELETE', path: `${path}/${created.branch.id}?hard_delete=true` });
-  await platform.settle(tenant.projectId);
+  await settled(platform, tenant.projectId);
   return sample;
 }
 

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, statfsSync } from 'node:fs';
-import { join } from 'node:path';
+import { statfsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import type { CreatedBranch } from '@pgfleet/contract';
@@ -13,6 +12,7 @@ import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { configOf, first, suspend } from '../tenant.ts';
+import { volumeRoot } from '../volume-root.ts';
 
 const run = promisify(execFile);
 const BUDGET_MS = 3_600_000;
@@ -81,9 +81,8 @@ async function use(
 }
 
 /** What the volume of the platform's only host has given out, once everything is written. */
-async function usage({ dataDir }: Platform) {
-  const hosts = join(dataDir, 'hosts');
-  const volume = join(hosts, first(readdirSync(hosts)), 'volume', 'volume');
+async function usage(platform: Platform) {
+  const volume = volumeRoot(platform);
   await run('sync', ['--file-system', volume]);
   const { bsize, blocks, bfree, files, ffree } = statfsSync(volume);
   return { bytes: (blocks - bfree) * bsize, inodes: files - ffree };

@@ -7,6 +7,7 @@ import { Load } from '../load.ts';
 import { toRow } from '../row.ts';
 import type { Row } from '../row.ts';
 import { samplesWithin } from '../samples.ts';
+import { settled } from '../settled.ts';
 import type { SizedTenant } from '../sized-tenant.ts';
 import { proxyEnv } from '../tenant.ts';
 
@@ -76,6 +77,6 @@ async function take({ platform }: BenchContext, { tenant }: SizedTenant): Promis
   await finished(platform, created.operations);
   const sample = { answerMs, endMs: performance.now() - start };
   await call(platform, { method: 'DELETE', path: `${path}/snapshots/${created.snapshot.id}` });
-  await platform.settle(tenant.projectId);
+  await settled(platform, tenant.projectId);
   return sample;
 }
