@@ -267,9 +267,10 @@ export class TreeVolume implements Volume {
     const { incoming, trash } = this.#places;
     const leftovers = [...(await entries(incoming)), ...(await entries(trash))];
     if (leftovers.length === 0) return;
-    void this.#empty(leftovers).then(() =>
-      this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted'),
-    );
+    void this.#empty(leftovers).then(() => {
+      if (this.#inFlight.isClosed) return;
+      this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
+    });
   }
 
   // One tree at a time, since taking apart a scattered one takes XFS seconds in which others wait.
