@@ -1,7 +1,7 @@
 import { createNeonClient, raw } from '@neon/sdk';
 import type { NeonClient } from '@neon/sdk';
-import { createApiClient } from '@neondatabase/api-client';
-import type { Api } from '@neondatabase/api-client';
+import { AdvisorCategory, createApiClient } from '@neondatabase/api-client';
+import type { Api, GetProjectAdvisorSecurityIssuesParams } from '@neondatabase/api-client';
 import { connectClient, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -238,6 +238,33 @@ test('the API client has a branch anonymized: masked data for who connects, the 
   const option = past.searchParams.get('options') ?? '';
   past.searchParams.set('options', `${option} neon_timestamp:${before}`.trim());
   await expect(rows(past.href, 'select email from users')).rejects.toThrow(/point in time/);
+});
+
+test('the API client reads what is wrong with a database, awake and asleep', async () => {
+  const { data: created } = await api.createProject({ project: { name: 'advised' } });
+  const { project, endpoints, connection_uris: uris } = created;
+  await rows(
+    uris[0]!.connection_uri,
+    'create table parent (id int primary key); create table child (parent_id int references parent); grant select on parent to public',
+  );
+  const keys = async (query: Partial<GetProjectAdvisorSecurityIssuesParams>) => {
+    const { data } = await api.getProjectAdvisorSecurityIssues({ projectId: project.id, ...query });
+    return data.issues.map(({ cache_key: key }) => key);
+  };
+  const all = [
+    'rls_disabled_in_public_public.parent',
+    'rls_disabled_in_public_public.child',
+    'unindexed_foreign_keys_public.child.child_parent_id_fkey',
+    'no_primary_key_public.child',
+  ];
+  expect(await keys({})).toEqual(all);
+  await api.suspendProjectEndpoint(project.id, endpoints[0]!.id);
+  await platform.settle(project.id);
+  expect(await keys({ database_name: 'neondb', branch_id: created.branch.id })).toEqual(all);
+  expect(await keys({ min_severity: 'ERROR' })).toEqual(all.slice(0, 1));
+  expect(await keys({ category: AdvisorCategory.PERFORMANCE })).toEqual(all.slice(2));
+  const { data } = await api.getProjectEndpoint(project.id, endpoints[0]!.id);
+  expect(data.endpoint.current_state).toBe('idle');
 });
 
 /** Waits until no operation of a project is under way, however they end. */

@@ -20,6 +20,8 @@ export type ComputeErrorCode =
   | 'masking_refused'
   /** Postgres does not accept a value of its configuration file. */
   | 'settings_refused'
+  /** A catalogue is so large that looking for mistakes in it took too long. */
+  | 'analysis_too_slow'
   | 'pg_dump_missing'
   | 'schema_dump_failed'
   | 'schema_restore_failed';

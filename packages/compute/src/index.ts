@@ -6,6 +6,8 @@ export {
 } from './admin-connection.ts';
 export { createAdminSecret } from './admin-secret.ts';
 export { adoptInstance } from './adopt-instance.ts';
+export type { AdvisorCategory, AdvisorIssue, AdvisorLevel } from './advisors/advisor-check.ts';
+export { findIssues, type FindIssuesOptions } from './advisors/find-issues.ts';
 export {
   applySpec,
   type ClusterSpec,

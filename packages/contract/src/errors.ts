@@ -132,6 +132,11 @@ export const errorCatalogue = {
     422,
     'no pg_dump of this Postgres version can be run on the host of this branch',
   ),
+  analysis_too_slow: entry(503, '57014', {
+    kind: 'unavailable',
+    retryable: true,
+    title: 'the database could not be analysed in time, try again later',
+  }),
   history_damaged: entry(500, 'XX001', {
     kind: 'internal',
     retryable: false,

@@ -1,4 +1,5 @@
 export * from './api/accounts.ts';
+export * from './api/advisors.ts';
 export * from './api/anonymization.ts';
 export * from './api/backup-schedules.ts';
 export * from './api/branches.ts';

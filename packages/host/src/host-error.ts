@@ -24,6 +24,7 @@ const computeCodes = {
   change_refused: 'change_refused',
   masking_refused: 'masking_refused',
   settings_refused: 'invalid_request',
+  analysis_too_slow: 'analysis_too_slow',
   pg_dump_missing: 'pg_dump_missing',
   schema_dump_failed: 'internal',
   schema_restore_failed: 'internal',

@@ -7,12 +7,14 @@ import type { Static, TSchema } from 'typebox';
  */
 export type Shown<Schema extends TSchema> = DeepReadonly<Static<Schema>>;
 
-// Branded texts are objects to the compiler, and are left as they are.
-type DeepReadonly<T> = T extends string | number | boolean | null
+// Branded texts are objects to the compiler, and are left as they are; so is what may be anything.
+type DeepReadonly<T> = unknown extends T
   ? T
-  : T extends readonly (infer Item)[]
-    ? readonly DeepReadonly<Item>[]
-    : { readonly [Key in keyof T]: DeepReadonly<T[Key]> | IfOptional<T, Key> };
+  : T extends string | number | boolean | null
+    ? T
+    : T extends readonly (infer Item)[]
+      ? readonly DeepReadonly<Item>[]
+      : { readonly [Key in keyof T]: DeepReadonly<T[Key]> | IfOptional<T, Key> };
 
 type IfOptional<T, Key extends keyof T> = {} extends Pick<T, Key> ? undefined : never;
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
+import type { AdvisorIssueList } from '../api/advisors.ts';
 import type {
   BranchId,
   EndpointId,
@@ -15,6 +16,7 @@ import type { ContentRequest, MaskingCheck, TimelineContent } from './content-ap
 import { call } from './rpc.ts';
 import type { RpcTransport } from './rpc.ts';
 import type {
+  IssuesRequest,
   PointInTime,
   ResolvedPoint,
   SchemaRequest,
@@ -247,6 +249,22 @@ export function createHostClient(transport: RpcTransport) {
       call<SchemaResponse>(transport, {
         method: 'POST',
         path: `/v1/timelines/${timelineId}/schema`,
+        body: request,
+        timeoutMs: PROVISION_TIMEOUT_MS,
+        ...context,
+      }),
+
+    /**
+     * Looks for mistakes in a database as it is now: in the compute that runs, or in a copy of a
+     * timeline at rest, which goes on resting.
+     *
+     * @throws PgfleetError `timeline_not_found`, `database_not_found`, `analysis_too_slow`,
+     * `too_many_requests`.
+     */
+    issues: (timelineId: TimelineId, request: IssuesRequest, context: CallContext = {}) =>
+      call<AdvisorIssueList>(transport, {
+        method: 'POST',
+        path: `/v1/timelines/${timelineId}/issues`,
         body: request,
         timeoutMs: PROVISION_TIMEOUT_MS,
         ...context,

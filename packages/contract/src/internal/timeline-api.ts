@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
+import { AdvisorsQuery } from '../api/advisors.ts';
 import { BranchSchema } from '../api/schema.ts';
+import type { Shown } from '../api/shown.ts';
 import type { BranchId, EndpointId, ProjectId, TimelineId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
 import { MaskingRule } from '../masking/masking-rule.ts';
@@ -147,6 +149,14 @@ export const SchemaResponse = Type.Object({
   json: Type.Optional(BranchSchema),
 });
 export type SchemaResponse = Static<typeof SchemaResponse>;
+
+/** Mistakes of a category, or of both, that are at least of a level. */
+export const IssuesRequest = Type.Object({
+  database: SchemaRequest.properties.database,
+  category: AdvisorsQuery.properties.category,
+  minLevel: AdvisorsQuery.properties.min_severity,
+});
+export type IssuesRequest = Shown<typeof IssuesRequest>;
 
 /** A client that has logged in at an endpoint asks for its branch as it was. */
 export const TimeTravelRequest = Type.Object({

@@ -39,6 +39,8 @@ const remarks: Readonly<Record<string, string>> = {
     'the data stays for 7 days; with `hard_delete=true`, which is pgfleet’s own, it goes at once and running operations are cancelled',
   recoverProject: 'by admins; computes come back idle',
   getConnectionURI: 'works as printed on the machine of the platform',
+  getProjectAdvisorSecurityIssues:
+    'needs no Data API; awake or asleep, nothing is woken; the worst first, a thousand at most; [from-neon.md](from-neon.md#advisors) has more',
   listProjectBranches: '`include_deleted` lists those that can be recovered too',
   createProjectBranch:
     'holds what was committed when the call came, however long its operations take; `annotation_value` is accepted and dropped',

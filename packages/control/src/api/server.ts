@@ -16,6 +16,7 @@ import { OperationWaits } from './operation-waits.ts';
 import { refuseOthers } from './other-methods.ts';
 import { limitRates } from './rate-limiter.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { advisorsRoute } from './routes/advisors.ts';
 import { anonymizedBranchRoutes } from './routes/anonymized-branches.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { backupScheduleRoutes } from './routes/backup-schedules.ts';
@@ -98,6 +99,7 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   changeProjectRoutes(api, context);
   deleteProjectRoutes(api, context);
   connectionUriRoute(api, context);
+  advisorsRoute(api, context);
   permissionRoutes(api, context);
   transferRequestRoutes(api, context);
   jwksRoutes(api, context);

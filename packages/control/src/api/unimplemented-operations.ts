@@ -34,11 +34,7 @@ export const unimplementedGroups: readonly UnimplementedGroup[] = [
   },
   {
     reason: 'pgfleet has no Data API',
-    addresses: [
-      `POST PATCH DELETE ${branch}/data-api/{database_name}`,
-      // It judges what the Data API would show.
-      `GET ${project}/advisors`,
-    ],
+    addresses: [`POST PATCH DELETE ${branch}/data-api/{database_name}`],
   },
   {
     reason: 'pgfleet has no Data API',

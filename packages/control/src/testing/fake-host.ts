@@ -1,5 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type {
+  AdvisorIssue,
   ContentChange,
   EndpointId,
   EndpointSpec,
@@ -40,6 +41,8 @@ export class FakeHost {
   readonly pastContents = new Map<string, TimelineContent>();
   /** What `schema` answers when it is asked for JSON. */
   jsonSchema: SchemaResponse = { json: { tables: [] } };
+  /** What `issues` answers. */
+  issues: AdvisorIssue[] = [];
   /** What the next drills find wrong. */
   problems: string[] = [];
   /** Whether recoveries are left to the first launch where control allows it. */
@@ -145,6 +148,14 @@ export class FakeHost {
         this.#requireTimeline(id);
         if (database !== 'neondb') throw new PgfleetError('database_not_found');
         return format === 'json' ? this.jsonSchema : { sql: this.schemas.get(key) ?? '' };
+      },
+      issues: async (id, { database, category, minLevel }) => {
+        await this.#note(`issues ${[id, database, category, minLevel].filter(Boolean).join(' ')}`);
+        this.#requireTimeline(id);
+        if (!this.contents.get(id)?.databases.some(({ name }) => name === database)) {
+          throw new PgfleetError('database_not_found');
+        }
+        return { issues: this.issues };
       },
       verify: async (id, { at }, context) => {
         await this.#note(`verify ${id}`, context?.signal);

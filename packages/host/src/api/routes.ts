@@ -2,6 +2,7 @@ import {
   ActivityRequest,
   ContentRequest,
   EndpointSpec,
+  IssuesRequest,
   LoginRequest,
   MaskingCheck,
   NextRequest,
@@ -23,6 +24,7 @@ import type { Proxies } from '../endpoints/proxies.ts';
 import type { Past } from '../restore/past.ts';
 import type { TimeTravel } from '../restore/time-travel.ts';
 import type { Timelines } from '../timelines/timelines.ts';
+import { hangUpSignal } from './hang-up.ts';
 
 /** What the API speaks for. */
 export interface HostServices {
@@ -97,6 +99,13 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
       await contents.checkMasking(params.timelineId, body.rules);
       return reply.code(204).send();
     },
+  );
+
+  app.post<OfTimeline & { Body: IssuesRequest }>(
+    '/v1/timelines/:timelineId/issues',
+    { schema: { ...ofTimeline, body: IssuesRequest } },
+    async ({ params, body }, reply) =>
+      contents.issues(params.timelineId, body, hangUpSignal(reply)),
   );
 }
 

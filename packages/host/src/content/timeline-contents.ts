@@ -1,6 +1,13 @@
 import { AdminConnection, changeContent, checkMasking, readContent } from '@pgfleet/compute';
 import type { ClusterAccess, ClusterContent } from '@pgfleet/compute';
-import type { ContentChange, MaskingRule, TimelineContent, TimelineId } from '@pgfleet/contract';
+import type {
+  AdvisorIssueList,
+  ContentChange,
+  IssuesRequest,
+  MaskingRule,
+  TimelineContent,
+  TimelineId,
+} from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import { toHostError } from '../host-error.ts';
 import { understoodRule } from '../restore/understood-rule.ts';
@@ -10,6 +17,7 @@ import { runAtRest } from '../restore/run-at-rest.ts';
 import { whileSettled } from '../restore/while-settled.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { readCapturedContent } from '../timelines/resting-verifiers.ts';
+import { timelineIssues } from './timeline-issues.ts';
 
 type Work<T> = (access: ClusterAccess) => Promise<T>;
 
@@ -58,6 +66,15 @@ export class TimelineContents {
         throw toHostError(error, 'unavailable');
       }
     });
+  }
+
+  /** As {@link timelineIssues}. */
+  issues(
+    timelineId: TimelineId,
+    request: IssuesRequest,
+    signal: AbortSignal,
+  ): Promise<AdvisorIssueList> {
+    return timelineIssues(this.#parts, timelineId, { ...request, signal });
   }
 
   async #change(

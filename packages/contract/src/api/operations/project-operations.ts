@@ -1,3 +1,4 @@
+import { AdvisorIssueList, AdvisorsQuery } from '../advisors.ts';
 import { CreatedJwks, Jwks, JwksCreateRequest, JwksList, PreloadLibraryList } from '../jwks.ts';
 import { OneOperation, OperationList, OperationListQuery } from '../operations.ts';
 import {
@@ -96,6 +97,14 @@ export const projectOperations: ApiOperationGroup = {
       summary: 'How to connect to a database as a role.',
       query: ConnectionUriQuery,
       answers: { 200: ConnectionUri },
+    },
+    {
+      id: 'getProjectAdvisorSecurityIssues',
+      method: 'GET',
+      path: `${projectPath}/advisors`,
+      summary: 'Mistakes in the definitions of a database, of security and of performance.',
+      query: AdvisorsQuery,
+      answers: { 200: AdvisorIssueList },
     },
   ],
 };

@@ -80,6 +80,7 @@ async function readObjects(tourist: Tourist, created: CreatedProject): Promise<v
   await tourist.get(`${path}/operations/${operations[0]!.id}`);
   await tourist.get(`${path}/connection_uri?role_name=neondb_owner&database_name=neondb`);
   await tourist.get(`${path}/available_preload_libraries`);
+  await tourist.get(`${path}/advisors`);
 }
 
 async function readConsumption(tourist: Tourist): Promise<void> {
