@@ -266,11 +266,13 @@ export class TreeVolume implements Volume {
   async #sweep(): Promise<void> {
     const { incoming, trash } = this.#places;
     const leftovers = [...(await entries(incoming)), ...(await entries(trash))];
-    if (leftovers.length === 0) return;
-    void this.#empty(leftovers).then(() => {
-      if (this.#inFlight.isClosed) return;
-      this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
-    });
+    if (leftovers.length > 0) void this.#sweepOut(leftovers);
+  }
+
+  async #sweepOut(leftovers: readonly string[]): Promise<void> {
+    await this.#empty(leftovers);
+    if (this.#inFlight.isClosed) return;
+    this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
   }
 
   // One tree at a time, since taking apart a scattered one takes XFS seconds in which others wait.
