@@ -14,7 +14,7 @@ import { findBranch } from '../store/branches.ts';
 import type { BranchDetails } from '../store/branches.ts';
 import type { Database } from '../store/database.ts';
 import { findEndpoint } from '../store/endpoints.ts';
-import { findProject } from '../store/projects.ts';
+import { findProjectDetails } from '../store/projects.ts';
 import type { ProjectRow } from '../store/schema.ts';
 import { findSnapshot } from '../store/snapshots.ts';
 import { presentBranch } from './present/present-branch.ts';
@@ -32,7 +32,7 @@ export type ReadObject = (db: Database) => Promise<unknown>;
 
 export function projectObject(id: ProjectId, installation: Installation): ReadObject {
   return async (db) => {
-    const project = await findProject(db, id);
+    const project = await findProjectDetails(db, id);
     return project && { project: presentProjectDetails(project, installation) };
   };
 }

@@ -2,7 +2,7 @@ import type { OperationId, ProjectId } from '@pgfleet/contract';
 import { findBranch } from '../store/branches.ts';
 import { findEndpoint } from '../store/endpoints.ts';
 import { listOperationsById } from '../store/operations.ts';
-import { findProject } from '../store/projects.ts';
+import { findProjectDetails } from '../store/projects.ts';
 import { findSnapshot } from '../store/snapshots.ts';
 import type { ApiContext } from './api-context.ts';
 import { presentBranch } from './present/present-branch.ts';
@@ -77,7 +77,7 @@ async function readOperations(shown: readonly Identified[], { db }: Read) {
 }
 
 async function readProject(shown: Identified, { db, installation }: Read) {
-  const project = await findProject(db, shown.id);
+  const project = await findProjectDetails(db, shown.id);
   return project ? presentProject(project, installation) : shown;
 }
 

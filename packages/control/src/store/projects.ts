@@ -27,20 +27,35 @@ export async function getProject(
   db: Database,
   id: string,
   access: ProjectAccess,
+): Promise<ProjectRow> {
+  requireNoScope(access, id);
+  const project = await living(db, id)
+    .selectAll('projects')
+    .where(isOpenTo(access, access.right ?? 'view'))
+    .executeTakeFirst();
+  return project ?? Promise.reject(await refusal(db, id, access));
+}
+
+/**
+ * The same with what the project used, for which all of its endpoints and timelines are read.
+ *
+ * @throws PgfleetError `project_not_found`, `forbidden`, `outside_key_scope`.
+ */
+export async function getProjectDetails(
+  db: Database,
+  id: string,
+  access: ProjectAccess,
 ): Promise<ProjectDetails> {
   requireNoScope(access, id);
-  const project = await detailed(db)
-    .where('projects.id', '=', id as ProjectId)
+  const project = await withDetails(living(db, id))
     .where(isOpenTo(access, access.right ?? 'view'))
     .executeTakeFirst();
   return project ?? Promise.reject(await refusal(db, id, access));
 }
 
 /** A project for whoever may see it anyway; undefined once deleted. */
-export function findProject(db: Database, id: string): Promise<ProjectDetails | undefined> {
-  return detailed(db)
-    .where('projects.id', '=', id as ProjectId)
-    .executeTakeFirst();
+export function findProjectDetails(db: Database, id: string): Promise<ProjectDetails | undefined> {
+  return withDetails(living(db, id)).executeTakeFirst();
 }
 
 /**
@@ -126,16 +141,19 @@ export function updateProject(
 }
 
 function detailsOf(db: Database, ids: RawBuilder<ProjectId>) {
-  return withDetails(db).where(sql<boolean>`projects.id in (${ids})`).orderBy('projects.id');
+  const projects = db.selectFrom('projects').where(sql<boolean>`projects.id in (${ids})`);
+  return withDetails(projects).orderBy('projects.id');
 }
 
-function detailed(db: Database) {
-  return withDetails(db).where('projects.deleted_at', 'is', null);
-}
-
-function withDetails(db: Database) {
+function living(db: Database, id: string) {
   return db
     .selectFrom('projects')
+    .where('projects.id', '=', id as ProjectId)
+    .where('projects.deleted_at', 'is', null);
+}
+
+function withDetails(projects: ReturnType<typeof living>) {
+  return projects
     .innerJoin('users', 'users.id', 'projects.owner_id')
     .innerJoinLateral(
       (qb) =>

@@ -11,7 +11,7 @@ import type { SettingsChange } from '../../domain/project-settings.ts';
 import type { Database } from '../../store/database.ts';
 import { touchEndpoints } from '../../store/endpoints.ts';
 import { insertOperations } from '../../store/operations.ts';
-import { getProject, lockProject, updateProject } from '../../store/projects.ts';
+import { getProjectDetails, lockProject, updateProject } from '../../store/projects.ts';
 import { settleQuota } from '../../store/quotas.ts';
 import type { ProjectRow } from '../../store/schema.ts';
 import { listBranchTimelines } from '../../store/timelines.ts';
@@ -43,7 +43,7 @@ export function changeProjectRoutes(app: FastifyInstance, context: ApiContext): 
           { before, request: request.body.project },
           installation,
         );
-        const after = await getProject(tx, before.id, principal);
+        const after = await getProjectDetails(tx, before.id, principal);
         return {
           status: 200,
           body: {

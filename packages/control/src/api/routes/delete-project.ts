@@ -5,7 +5,7 @@ import { listBranches } from '../../store/branches.ts';
 import type { Database } from '../../store/database.ts';
 import { deleteProject, lockDeletedProject, recoverProject } from '../../store/delete-project.ts';
 import { listUnfinishedOf } from '../../store/operations.ts';
-import { getProject, lockProject } from '../../store/projects.ts';
+import { getProjectDetails, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { requireMatch } from '../etag.ts';
@@ -31,7 +31,7 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
         const access = { ...principalOf(request), right: 'manage' } as const;
         const { id } = await lockProject(tx, request.params.project_id, access);
         await requireMatch(request, () => projectObject(id, installation)(tx));
-        const project = await getProject(tx, id, access);
+        const project = await getProjectDetails(tx, id, access);
         const isHard = request.query.hard_delete;
         await deleteProject(tx, id, { isHard });
         const body = { project: presentProject(project, installation) };
@@ -55,7 +55,7 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
           limit: MAX_BRANCHES,
         });
         const body: RecoveredProject = {
-          project: presentProject(await getProject(tx, id, principal), installation),
+          project: presentProject(await getProjectDetails(tx, id, principal), installation),
           branches: branches.map(presentBranch),
         };
         return { status: 200, body };

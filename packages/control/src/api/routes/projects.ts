@@ -4,7 +4,12 @@ import type { FastifyInstance } from 'fastify';
 import { presentLibraries } from '../../domain/preload-libraries.ts';
 import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
 import { listInstalledLibraries } from '../../store/hosts.ts';
-import { getProject, listProjects, listSharedProjects } from '../../store/projects.ts';
+import {
+  getProject,
+  getProjectDetails,
+  listProjects,
+  listSharedProjects,
+} from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentProjectDetails, presentProjectListItems } from '../present/present-project.ts';
@@ -51,7 +56,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
     { schema: { params: ProjectParams } },
     async (request) => {
       const principal = principalOf(request);
-      const project = await getProject(db, request.params.project_id, principal);
+      const project = await getProjectDetails(db, request.params.project_id, principal);
       return { project: presentProjectDetails(project, installation) };
     },
   );
