@@ -46,8 +46,8 @@ export function listBranches(db: Database, page: BranchPage): Promise<SortedBran
   const type = sql.raw(page.sortBy === 'name' ? 'text' : 'timestamptz');
   const isBeyond = sql.raw(order === 'asc' ? '>' : '<');
   // Which ones are on the page is decided before anything else is looked up about a branch.
-  const ids = matching(db, page)
-    .select('branches.id')
+  const rows = matching(db, page)
+    .selectAll('branches')
     .$if(after !== undefined, (qb) =>
       qb.where(
         sql<boolean>`(${column}, branches.id) ${isBeyond} (${after?.value}::${type}, ${after?.id})`,
@@ -56,7 +56,7 @@ export function listBranches(db: Database, page: BranchPage): Promise<SortedBran
     .orderBy(column, order)
     .orderBy('branches.id', order)
     .limit(page.limit);
-  return withDetails(db.selectFrom('branches').where('branches.id', 'in', ids))
+  return withDetails(db.selectFrom(rows.as('branches')))
     .select(sortValue(page.sortBy).as('sort_value'))
     .orderBy(column, order)
     .orderBy('branches.id', order)

@@ -61,8 +61,27 @@ function stop(db: Database) {
     .where('status', 'in', activeStatuses);
 }
 
-/** An operation and its time of creation with microseconds, which is its cursor. */
-export type ListedOperation = OperationRow & { readonly cursor: string };
+/** What lists show of an operation. */
+const listedColumns = [
+  'id',
+  'project_id',
+  'branch_id',
+  'endpoint_id',
+  'action',
+  'status',
+  'error',
+  'failures_count',
+  'wake_at',
+  'started_at',
+  'finished_at',
+  'created_at',
+  'updated_at',
+] as const satisfies readonly (keyof OperationRow)[];
+
+/** An operation as lists show it, and its time of creation with microseconds: its cursor. */
+export type ListedOperation = Pick<OperationRow, (typeof listedColumns)[number]> & {
+  readonly cursor: string;
+};
 
 /**
  * Lists the operations of a project, newest first. Those of one microsecond are on one page, which
@@ -78,12 +97,7 @@ export function listOperations(
 ): Promise<ListedOperation[]> {
   const rows = db
     .selectFrom('operations')
-    .selectAll()
-    .select(
-      sql<string>`to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`.as(
-        'cursor',
-      ),
-    )
+    .select([...listedColumns, 'sequence'])
     .where('project_id', '=', page.projectId)
     .$if(page.cursor !== undefined, (qb) =>
       qb.where(sql<boolean>`created_at < ${page.cursor}::timestamptz`),
@@ -92,7 +106,12 @@ export function listOperations(
     .fetch(page.limit, 'with ties');
   return db
     .selectFrom(rows.as('operations'))
-    .selectAll()
+    .select(listedColumns)
+    .select(
+      sql<string>`to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`.as(
+        'cursor',
+      ),
+    )
     .orderBy('created_at', 'desc')
     .orderBy('sequence', 'desc')
     .execute();
