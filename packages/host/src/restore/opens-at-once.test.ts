@@ -7,7 +7,7 @@ import { connect, postmasters, queryValue, scramVerifier, startTenant } from '..
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
 const region = 'aws-us-east-2';
-const { host, directory } = sharedTestHost({ volume: 'auto' });
+const { host, directory, reopen } = sharedTestHost({ volume: 'auto' });
 let copies: boolean;
 beforeAll(async () => {
   copies = (await host.info()).volumeDriver === 'copy';
@@ -122,6 +122,25 @@ test('a branch can be asked for its roles and branched further before it was ope
   expect(content.databases.map(({ name }) => name)).toContain('neondb');
   const child = await putBranch({ ...branch, socketPath: '' }, point.at);
   expect(await queryValue((await host.start(child.endpointId)).socketPath, NOTES)).toBe('before');
+});
+
+test('a branch whose source is gone is only opened, and nothing else takes its data', async () => {
+  const parent = await tenantWithNotes();
+  const branch = await putBranch(parent, await headOf(parent));
+  const { timelineId } = branch.timeline;
+  await host.deleteTimeline(parent.timeline.timelineId);
+  const outcome = await host
+    .content(timelineId, {
+      changes: [{ kind: 'create_database', name: 'shop', ownerName: 'neondb_owner' }],
+    })
+    .then(
+      () => 'changed',
+      (error: { readonly code: string }) => error.code,
+    );
+  expect(outcome).toBe(copies ? 'changed' : 'point_not_available');
+  await reopen();
+  const { socketPath } = await host.start(branch.endpointId);
+  expect(await queryValue(socketPath, NOTES)).toBe('before');
 });
 
 test('subscriptions are off in a branch before it is open', async () => {

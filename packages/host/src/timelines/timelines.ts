@@ -122,16 +122,38 @@ export class Timelines {
 
   /**
    * Makes a timeline again that was never opened, and all of it at once. Nothing runs on it, and the
-   * caller sees to it that nothing starts.
+   * caller sees to it that nothing starts. When it cannot be made now, that can be tried again.
+   *
+   * @throws PgfleetError `point_not_available` when its source is gone: it can only be opened then.
    */
   remake(timelineId: TimelineId, signal: AbortSignal): Promise<void> {
     return this.#queue.run(timelineId, async () => {
       const record = this.ready(timelineId);
       if (!record.pending) return;
-      await this.#noteCreating(record);
       const { opensAtOnce: _, ...spec } = record.spec;
-      await this.#createUnlessStopped(spec, { signal });
+      await this.#makeAgain(record, spec, { signal });
     });
+  }
+
+  // Control was told that it is there, and does not ask for it again: so it stays whatever happens, and
+  // where its source is gone, what lies there is all that is left of it.
+  async #makeAgain(
+    record: TimelineRecord,
+    spec: TimelineSpec,
+    options: PutOptions = {},
+  ): Promise<void> {
+    if (!this.#hasSource(record)) throw new PgfleetError('point_not_available');
+    await this.#noteCreating(record);
+    try {
+      await this.#createUnlessStopped(spec, options);
+    } catch (error) {
+      if (!this.#isClosed) await this.#records.put(spec.timelineId, record);
+      throw error;
+    }
+  }
+
+  #hasSource({ spec: { source } }: TimelineRecord): boolean {
+    return source.kind === 'template' || this.isReady(source.timelineId);
   }
 
   /** Resolves when a timeline is not being made any more. */
@@ -367,6 +389,12 @@ export class Timelines {
   async #resume(record: TimelineRecord): Promise<void> {
     const { spec } = record;
     try {
+      if (record.pending) {
+        if (this.#hasSource(record)) {
+          await this.#queue.run(spec.timelineId, () => this.#makeAgain(record, spec));
+        }
+        return;
+      }
       if (record.state !== 'creating') await this.#noteCreating(record);
       await this.put(spec);
     } catch (error) {
