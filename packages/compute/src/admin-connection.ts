@@ -31,6 +31,9 @@ export const ADMIN_SESSION_SETTINGS = Object.entries({
   lock_timeout: 0,
   idle_session_timeout: 0,
   default_transaction_read_only: 'off',
+  role: 'none',
+  // Reads its hints from a table that a tenant may put a view in the place of.
+  'pg_hint_plan.enable_hint_table': 'off',
 })
   .map(([name, value]) => `-c ${name}=${value}`)
   .join(' ');

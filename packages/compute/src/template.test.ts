@@ -182,18 +182,30 @@ describe.each(majors)('a clone of the template of Postgres %i', (major) => {
 
   test("is asked by pgfleet under pgfleet's own settings, one question after the other", async () => {
     await using admin = await fixture.connect(place);
-    await admin.script([`ALTER DATABASE app SET statement_timeout = 1`]);
+    await admin.script([
+      'ALTER DATABASE app SET statement_timeout = 1',
+      'ALTER DATABASE app SET role = app_owner',
+      'ALTER DATABASE app SET pg_hint_plan.enable_hint_table = on',
+    ]);
     await using here = await fixture.connect(place, { database: 'app' });
-    const names = ['search_path', 'statement_timeout', 'default_transaction_read_only'];
+    const names = [
+      'search_path',
+      'statement_timeout',
+      'default_transaction_read_only',
+      'role',
+      'pg_hint_plan.enable_hint_table',
+    ];
     const values = names.map((name) => here.query<Record<string, string>>(`SHOW ${name}`));
     expect(Object.assign({}, ...(await Promise.all(values)).flat())).toEqual({
       search_path: 'pg_catalog',
       statement_timeout: '0',
       default_transaction_read_only: 'off',
+      role: 'none',
+      'pg_hint_plan.enable_hint_table': 'off',
     });
     await expect(here.query('SELECT nonsense')).rejects.toThrow('nonsense');
     expect(await here.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    await admin.script([`ALTER DATABASE app RESET statement_timeout`]);
+    await admin.script(['ALTER DATABASE app RESET ALL']);
   });
 
   test("counts what tenants do, and not pgfleet's own connections", async () => {

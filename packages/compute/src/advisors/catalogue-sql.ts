@@ -23,6 +23,16 @@ export function listOf(name: string): string {
   return `array_to_string(${namesOf(name)}, ', ')`;
 }
 
+// A hundred arguments with long names make a text of forty kilobytes.
+const MAX_TEXT_CHARACTERS = 300;
+
+/** A text that a tenant can make long, cut; what is cut stays different from others. */
+export function bounded(text: string): string {
+  return `(SELECT CASE WHEN length(whole) <= ${MAX_TEXT_CHARACTERS} THEN whole
+    ELSE left(whole, ${MAX_TEXT_CHARACTERS}) || '… (' || md5(whole) || ')' END
+    FROM (SELECT ${text} AS whole) AS text)`;
+}
+
 /** That an object is in a schema of the tenant's and was not made by an extension. */
 export function isOwn(catalogue: 'pg_class' | 'pg_proc', oid = 'c.oid'): string {
   return `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -181,6 +181,21 @@ describe.each(majors)('advisors of Postgres %i', (major) => {
     expect(issue?.metadata['policies']).toHaveLength(20);
   });
 
+  test('an issue about a function says no more of it than anybody reads', async () => {
+    const long = (index: number) => `"${'é'.repeat(25)}${String(index).padStart(3, '0')}" int`;
+    const args = Array.from({ length: 100 }, (_, index) => long(index)).join(', ');
+    for (const last of ['x', 'y'])
+      await tenant(
+        `CREATE FUNCTION public.many(${args.replace('099"', `099${last}"`)}) RETURNS int
+          LANGUAGE sql AS 'SELECT 1'`,
+        `ALTER FUNCTION public.many RENAME TO many_${last}`,
+      );
+    const issues = await find({ category: 'SECURITY' });
+    const told = issues.filter(({ name }) => name === 'function_search_path_mutable');
+    expect(told).toHaveLength(2);
+    for (const issue of told) expect(JSON.stringify(issue).length).toBeLessThan(3000);
+  });
+
   test('nothing of the tenant is run, whatever it is called', async () => {
     const trap = (name: string, args: string, result: string) =>
       `CREATE FUNCTION public.${name}(${args}) RETURNS ${result} LANGUAGE plpgsql AS

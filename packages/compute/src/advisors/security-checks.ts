@@ -1,6 +1,7 @@
 import type { AdvisorCheck } from './advisor-check.ts';
 import {
   API_ROLES,
+  bounded,
   isOwn,
   listOf,
   namesOf,
@@ -194,7 +195,7 @@ const definitionChecks: readonly AdvisorCheck[] = [
           'arguments', arguments, 'security_definer', p.prosecdef) AS metadata
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         JOIN pg_language l ON l.oid = p.prolang
-        CROSS JOIN LATERAL (SELECT pg_get_function_identity_arguments(p.oid) AS arguments) AS own
+        CROSS JOIN LATERAL (SELECT ${bounded('pg_get_function_identity_arguments(p.oid)')} AS arguments) AS own
       WHERE p.prokind IN ('f', 'p') AND l.lanname NOT IN ('c', 'internal') AND p.prosqlbody IS NULL
         AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS setting
           WHERE starts_with(lower(setting), 'search_path='))

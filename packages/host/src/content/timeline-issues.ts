@@ -1,4 +1,4 @@
-import { AdminConnection, ComputeError, findIssues } from '@pgfleet/compute';
+import { AdminConnection, findIssues } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { AdvisorIssueList, IssuesRequest, TimelineId } from '@pgfleet/contract';
 import { hasErrorCode } from '@pgfleet/kit';
@@ -12,6 +12,8 @@ interface IssuesOptions extends IssuesRequest {
 
 // More than a check has, which so ends by itself.
 const STATEMENT_TIMEOUT_MS = 20_000;
+// Ended by an administrator, by a crash, not yet or no more open; none left.
+const NO_CONNECTION = ['57P01', '57P02', '57P03', '53300'] as const;
 // No such database, and one that lets nobody in.
 const NOT_TO_BE_ENTERED = ['3D000', '55000'] as const;
 
@@ -51,8 +53,7 @@ async function issuesInRun(
       run.connect({ database, timeoutMs: STATEMENT_TIMEOUT_MS, signal }),
     );
   } catch (error) {
-    if (signal.aborted || error instanceof PgfleetError || error instanceof ComputeError)
-      throw error;
+    if (signal.aborted || (run.isUsable && !hasErrorCode(error, ...NO_CONNECTION))) throw error;
     return undefined;
   }
 }
