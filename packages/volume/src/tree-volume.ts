@@ -26,7 +26,7 @@ import type {
 import { namedFailure, VolumeError } from './volume-error.ts';
 
 // With less free than this whoever removes a tree waits for its space: who comes next may need it.
-const NEARLY_FULL = { bytes: 2 ** 30, share: 0.1 };
+const NEARLY_FULL_BYTES = 2 ** 30;
 
 export interface TreeVolumeParts {
   readonly root: string;
@@ -154,7 +154,7 @@ export class TreeVolume implements Volume {
         await driver.remove(path);
         return;
       }
-      const emptied = this.#empty([trash]);
+      const emptied = this.#empty(trash);
       if (await this.#isNearlyFull()) await emptied;
     });
   }
@@ -270,27 +270,24 @@ export class TreeVolume implements Volume {
   }
 
   async #sweepOut(leftovers: readonly string[]): Promise<void> {
-    await this.#empty(leftovers);
+    for (const path of leftovers) await this.#empty(path);
     if (this.#inFlight.isClosed) return;
     this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
   }
 
   // One tree at a time, since taking apart a scattered one takes XFS seconds in which others wait.
   // What closing interrupts is swept at the next open.
-  async #empty(paths: readonly string[]): Promise<void> {
-    const removeAll = async (signal: AbortSignal) => {
-      for (const path of paths) await this.#discard(path, signal);
-    };
+  async #empty(path: string): Promise<void> {
+    if (this.#inFlight.isClosed) return;
     await this.#inFlight
-      .run((signal) => this.#removals.run(() => removeAll(signal), signal))
+      .run((signal) => this.#removals.run(() => this.#discard(path, signal), signal))
       .catch((error: unknown) => {
         if (!this.#inFlight.isClosed) throw error;
       });
   }
 
   async #isNearlyFull(): Promise<boolean> {
-    const { freeBytes, totalBytes } = await this.usage();
-    return freeBytes < Math.max(NEARLY_FULL.bytes, NEARLY_FULL.share * totalBytes);
+    return (await this.usage()).freeBytes < NEARLY_FULL_BYTES;
   }
 
   // Tidying must not hide the failure that made it necessary; what stays is swept at the next open.

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TimelineId } from '@pgfleet/contract';
 import { hasErrorCode, syncDirectory } from '@pgfleet/kit';
+import { KeyedQueue } from '../storage/keyed-queue.ts';
 
 /**
  * Which timelines have a point of history that is another one's: an empty file for each in a
@@ -10,6 +11,8 @@ import { hasErrorCode, syncDirectory } from '@pgfleet/kit';
  */
 export class Loans {
   readonly #directory: string;
+  /** The last loan's end takes away the directory that the next one needs. */
+  readonly #queue = new KeyedQueue();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -17,14 +20,16 @@ export class Loans {
   }
 
   /** Notes a loan, durably; one that is known already is fine. */
-  async lend(tree: string, borrower: TimelineId): Promise<void> {
-    const directory = join(this.#directory, tree);
-    if ((await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined) {
-      await syncDirectory(this.#directory);
-    }
-    const file = await open(join(directory, borrower), 'a', 0o600);
-    await file.close();
-    await syncDirectory(directory);
+  lend(tree: string, borrower: TimelineId): Promise<void> {
+    return this.#queue.run(tree, async () => {
+      const directory = join(this.#directory, tree);
+      if ((await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined) {
+        await syncDirectory(this.#directory);
+      }
+      const file = await open(join(directory, borrower), 'a', 0o600);
+      await file.close();
+      await syncDirectory(directory);
+    });
   }
 
   async borrowers(tree: string): Promise<readonly TimelineId[]> {
@@ -37,13 +42,15 @@ export class Loans {
   }
 
   /** Ends a loan; one that never was is fine. */
-  async end(tree: string, borrower: TimelineId): Promise<void> {
-    const directory = join(this.#directory, tree);
-    await rm(join(directory, borrower), { force: true });
-    try {
-      await rmdir(directory);
-    } catch (error) {
-      if (!hasErrorCode(error, 'ENOENT', 'ENOTEMPTY')) throw error;
-    }
+  end(tree: string, borrower: TimelineId): Promise<void> {
+    return this.#queue.run(tree, async () => {
+      const directory = join(this.#directory, tree);
+      await rm(join(directory, borrower), { force: true });
+      try {
+        await rmdir(directory);
+      } catch (error) {
+        if (!hasErrorCode(error, 'ENOENT', 'ENOTEMPTY')) throw error;
+      }
+    });
   }
 }

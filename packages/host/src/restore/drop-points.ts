@@ -1,4 +1,5 @@
 import type { TimelineId } from '@pgfleet/contract';
+import { allDone } from '../storage/all-done.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { isPointTree, pointOwner } from './point-tree.ts';
 
@@ -13,7 +14,7 @@ export async function dropPoints(
   timelineId: TimelineId,
   trees: Iterable<string>,
 ): Promise<void> {
-  for (const tree of trees) await dropPoint(parts, timelineId, tree);
+  await allDone([...trees].map((tree) => dropPoint(parts, timelineId, tree)));
 }
 
 /** Lets go of one; a tree that is no point, such as a template, is nobody's to remove. */

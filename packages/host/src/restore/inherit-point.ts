@@ -19,8 +19,15 @@ export async function inheritPoint(
   point: PointRecord,
 ): Promise<void> {
   if (!keepsHistory) return;
-  if (isPointTree(point.tree)) await loans.lend(point.tree, heir);
-  await histories.update(heir, () => ({ ...noHistory, points: [point] }));
+  const isLent = isPointTree(point.tree);
+  try {
+    if (isLent) await loans.lend(point.tree, heir);
+    await histories.update(heir, () => ({ ...noHistory, points: [point] }));
+  } catch (error) {
+    // Nobody would find a loan again that no history knows of.
+    if (isLent) await loans.end(point.tree, heir);
+    throw error;
+  }
 }
 
 /** Notes that a copy at rest, as it is now, is where its own history begins, if it has one. */

@@ -137,6 +137,19 @@ test('a point outlives the timeline that it was taken of', async () => {
   expect(await ground.volume.exists(tree)).toBe(false);
 });
 
+test('a point can be lent while the last one who had it gives it back', async () => {
+  const { loans } = ground;
+  const [before, after] = [newTimelineId(), newTimelineId()];
+  for (let round = 0; round < 50; round++) {
+    await loans.lend('pt-any-0', before);
+    await Promise.all([loans.lend('pt-any-0', after), loans.end('pt-any-0', before)]);
+    expect(await loans.borrowers('pt-any-0')).toEqual([after]);
+    await Promise.all([loans.end('pt-any-0', after), loans.lend('pt-any-0', before)]);
+    expect(await loans.borrowers('pt-any-0')).toEqual([before]);
+  }
+  await loans.end('pt-any-0', before);
+});
+
 test('a deleted copy gives back what it borrowed', async () => {
   const { tree, heir } = await lend();
   await ground.timelines.delete(heir, async () => undefined);
