@@ -1,3 +1,4 @@
+import { DatabaseError } from 'pg';
 import type { AdminConnection } from './admin-connection.ts';
 import { AdminConnection as Admin } from './admin-connection.ts';
 import { ComputeError } from './compute-error.ts';
@@ -70,9 +71,23 @@ export async function recoverCluster<T>(
   });
   try {
     return await work(options);
+  } catch (error) {
+    throw instance.isAlive() || isInternal(error) ? error : ended(error);
   } finally {
     await instance.stop('fast');
   }
+}
+
+// SQLSTATE class XX: Postgres says itself what it met.
+function isInternal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code?.startsWith('XX') === true;
+}
+
+// Killed from outside, a connection only tells that it is lost.
+function ended(cause: unknown): ComputeError {
+  return new ComputeError('instance_start_failed', 'postgres ended while it was prepared', {
+    cause,
+  });
 }
 
 function isDeadEnd(error: unknown): error is ComputeError {
