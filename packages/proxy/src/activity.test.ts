@@ -60,3 +60,31 @@ test('the end of a connection is reported when the reporter closes', async () =>
   await activity[Symbol.asyncDispose]();
   expect(requests.at(-1)?.endpoints).toMatchObject([{ endpointId, connections: 0 }]);
 });
+
+test('what comes while a report is under way is reported when the reporter closes, and nothing after', async () => {
+  const activity = new ActivityReporter({ log: silentLogger(), intervalMs: 60_000 });
+  const answers: (() => void)[] = [];
+  const requests: ActivityRequest[] = [];
+  const reportActivity = (request: ActivityRequest) => {
+    requests.push(request);
+    return new Promise<void>((resolve) => answers.push(resolve));
+  };
+  const client = { reportActivity } as unknown as HostClient;
+  const { traffic, close } = activity.open(client, endpointId);
+  const answer = async () => {
+    await waitUntil(() => answers.length > 0, { what: 'a report', timeoutMs: 5_000 });
+    answers.shift()?.();
+  };
+  await waitUntil(() => answers.length > 0, { what: 'a report', timeoutMs: 5_000 });
+  traffic.countOut(7);
+  close();
+  await new Promise((resolve) => setImmediate(resolve));
+  const closed = activity[Symbol.asyncDispose]();
+  await answer();
+  await answer();
+  await closed;
+  expect(requests.at(-1)?.endpoints).toMatchObject([{ endpointId, connections: 0, bytesOut: 7 }]);
+  activity.open(client, endpointId).close();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(requests).toHaveLength(2);
+});

@@ -40,6 +40,7 @@ export class ActivityReporter implements AsyncDisposable {
   readonly #hosts = new Map<HostClient, HostActivity>();
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
+  #closed = false;
 
   constructor({ log, intervalMs = 250 }: ActivityOptions) {
     this.#log = log;
@@ -57,11 +58,18 @@ export class ActivityReporter implements AsyncDisposable {
     return { traffic, close: () => this.#count(host, traffic, -1) };
   }
 
-  /** Sends what is left. */
+  /** Sends what is left; nothing is sent afterwards. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    for (const host of this.#hosts.keys()) this.#report(host);
-    await Promise.all(Array.from(this.#hosts.values(), async ({ sending }) => sending));
+    await Promise.all([...this.#hosts.keys()].map((host) => this.#sendRest(host)));
+    this.#closed = true;
+  }
+
+  // A report that is under way lacks what came after it began.
+  async #sendRest(host: HostClient): Promise<void> {
+    await this.#hosts.get(host)?.sending;
+    this.#report(host);
+    await this.#hosts.get(host)?.sending;
   }
 
   #count(host: HostClient, traffic: Traffic, change: number): void {
@@ -73,7 +81,7 @@ export class ActivityReporter implements AsyncDisposable {
 
   #report(host: HostClient): void {
     const activity = this.#hosts.get(host);
-    if (!activity || activity.sending) return;
+    if (this.#closed || !activity || activity.sending) return;
     const entries = activity.changed();
     if (entries.length === 0) return;
     activity.sending = this.#send(host, entries).finally(() => {
