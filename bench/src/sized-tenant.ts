@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { readJsonFile } from '@pgfleet/kit';
 import type { Platform } from '@pgfleet/testkit';
@@ -14,6 +13,7 @@ import { initialise } from './pgbench.ts';
 import type { Row } from './row.ts';
 import { createTenant, deleteTenant, socketEnv, suspend } from './tenant.ts';
 import type { Tenant } from './tenant.ts';
+import { volumeRoot } from './volume-root.ts';
 
 // As much as the machine has: a parent that is held back would leave room that it does not have.
 const UNLIMITED_CU = 2;
@@ -93,10 +93,8 @@ async function databaseBytes({ config }: Tenant): Promise<number> {
 }
 
 /** The driver of the platform's only host, and the file system of its image if it has one. */
-function volumeDriver({ dataDir }: Platform): string {
-  const hosts = join(dataDir, 'hosts');
-  const [region] = readdirSync(hosts);
-  const record = readJsonFile(join(hosts, region ?? '', 'volume', 'volume.json'));
+function volumeDriver(platform: Platform): string {
+  const record = readJsonFile(join(dirname(volumeRoot(platform)), 'volume.json'));
   const { driver, image } = record as { readonly driver: string; readonly image?: string };
   return image ? `${driver} (${image} image)` : driver;
 }

@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './config.ts';
 export * from './error-code.ts';
 export * from './file-lock.ts';
+export * from './hang-up.ts';
 export * from './lifecycle.ts';
 export * from './listening-socket.ts';
 export * from './local-authority.ts';

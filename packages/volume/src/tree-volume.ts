@@ -278,7 +278,6 @@ export class TreeVolume implements Volume {
   // One tree at a time, since taking apart a scattered one takes XFS seconds in which others wait.
   // What closing interrupts is swept at the next open.
   async #empty(path: string): Promise<void> {
-    if (this.#inFlight.isClosed) return;
     await this.#inFlight
       .run((signal) => this.#removals.run(() => this.#discard(path, signal), signal))
       .catch((error: unknown) => {

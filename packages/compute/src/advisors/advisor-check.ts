@@ -4,6 +4,9 @@ export type AdvisorLevel = (typeof ADVISOR_LEVELS)[number];
 
 export type AdvisorCategory = 'SECURITY' | 'PERFORMANCE';
 
+/** Where the pages are that issues lead to. */
+export const POSTGRES_DOCS = 'https://www.postgresql.org/docs/current';
+
 /** What an issue says that is the same for all issues of its check. */
 interface AdvisorSubject {
   /** As Neon's advisors and the linter that they come from have it, so that clients know it. */

@@ -1,7 +1,6 @@
+import { POSTGRES_DOCS } from './advisor-check.ts';
 import type { AdvisorCheck } from './advisor-check.ts';
 import { isOwn, listOf, namesOf, RELATION_NAME, RELATIONS } from './catalogue-sql.ts';
-
-const docs = 'https://www.postgresql.org/docs/current';
 
 const PERFORMANCE = { category: 'PERFORMANCE', facing: 'INTERNAL' } as const;
 
@@ -27,7 +26,7 @@ const indexChecks: readonly AdvisorCheck[] = [
     level: 'INFO',
     description:
       'No index begins with the columns of a foreign key: each row that is deleted in the table it points to has all of this one read.',
-    remediation: `${docs}/ddl-constraints.html#DDL-CONSTRAINTS-FK`,
+    remediation: `${POSTGRES_DOCS}/ddl-constraints.html#DDL-CONSTRAINTS-FK`,
     sql: `SELECT ${RELATION_NAME} || '.' || quote_ident(k.conname) AS key,
         format('No index of table %s begins with the columns of its foreign key %I: %s.',
           ${RELATION_NAME}, k.conname, columns.listed) AS detail,
@@ -50,7 +49,7 @@ const indexChecks: readonly AdvisorCheck[] = [
     level: 'INFO',
     description:
       'No query has used an index since the statistics of the database begin, while its table was read often. Every change of the table writes to it.',
-    remediation: `${docs}/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW`,
+    remediation: `${POSTGRES_DOCS}/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW`,
     sql: `SELECT format('%I.%I', n.nspname, x.relname) AS key,
         format('Index %I of table %s was used by none of the %s scans that are counted.', x.relname,
           ${RELATION_NAME}, scans) AS detail,
@@ -73,7 +72,7 @@ const indexChecks: readonly AdvisorCheck[] = [
     level: 'WARN',
     description:
       'Indexes of a table differ in nothing but their names. Each of them is written at every change.',
-    remediation: `${docs}/sql-dropindex.html`,
+    remediation: `${POSTGRES_DOCS}/sql-dropindex.html`,
     sql: `SELECT format('%I.%I', n.nspname, min(x.relname)) AS key,
         format('Table %s has the same index several times: %s.', ${RELATION_NAME},
           ${listOf('x.relname')}) AS detail,
@@ -100,7 +99,7 @@ const tableChecks: readonly AdvisorCheck[] = [
     level: 'INFO',
     description:
       'A table has no primary key: no index tells its rows apart, and logical replication cannot say which row was changed.',
-    remediation: `${docs}/ddl-constraints.html#DDL-CONSTRAINTS-PRIMARY-KEYS`,
+    remediation: `${POSTGRES_DOCS}/ddl-constraints.html#DDL-CONSTRAINTS-PRIMARY-KEYS`,
     sql: `SELECT ${RELATION_NAME} AS key,
         format('Table %s has no primary key.', ${RELATION_NAME}) AS detail,
         json_build_object('schema', n.nspname, 'name', c.relname, 'type', 'table') AS metadata
@@ -131,7 +130,7 @@ const policyChecks: readonly AdvisorCheck[] = [
     level: 'WARN',
     description:
       'A policy asks who the user is with a call that Postgres may repeat for every row. Written as a sub-select, (select auth.uid()), it is asked once for a query.',
-    remediation: `${docs}/ddl-rowsecurity.html`,
+    remediation: `${POSTGRES_DOCS}/ddl-rowsecurity.html`,
     sql: `SELECT ${RELATION_NAME} || '.' || quote_ident(p.polname) AS key,
         format('Policy %I of table %s calls current_setting() or a function of auth for each row.',
           p.polname, ${RELATION_NAME}) AS detail,
@@ -149,7 +148,7 @@ const policyChecks: readonly AdvisorCheck[] = [
     level: 'WARN',
     description:
       'Several permissive policies are for the same role and the same command. Postgres evaluates all of them for each row, until one lets it through.',
-    remediation: `${docs}/sql-createpolicy.html`,
+    remediation: `${POSTGRES_DOCS}/sql-createpolicy.html`,
     // What is for everybody counts for every role that another policy of the table names.
     sql: `SELECT concat_ws('.', ${RELATION_NAME}, quote_ident(role.name), action.name) AS key,
         format('Table %s has several permissive policies for %s by %s: %s.', ${RELATION_NAME},

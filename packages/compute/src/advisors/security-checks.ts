@@ -1,3 +1,4 @@
+import { POSTGRES_DOCS } from './advisor-check.ts';
 import type { AdvisorCheck } from './advisor-check.ts';
 import {
   API_ROLES,
@@ -10,8 +11,6 @@ import {
   RELATIONS,
   rolesThatMay,
 } from './catalogue-sql.ts';
-
-const docs = 'https://www.postgresql.org/docs/current';
 
 const SECURITY = { category: 'SECURITY', facing: 'EXTERNAL' } as const;
 
@@ -40,7 +39,7 @@ const rowSecurityChecks: readonly AdvisorCheck[] = [
     rowLevel: `CASE WHEN is_open THEN 'ERROR' ELSE 'INFO' END`,
     description:
       'A table in the schema public has no row-level security: whoever may use it sees all of its rows. It is an error where every role or a role of an API may use it.',
-    remediation: `${docs}/ddl-rowsecurity.html`,
+    remediation: `${POSTGRES_DOCS}/ddl-rowsecurity.html`,
     sql: `SELECT ${RELATION_NAME} AS key, cardinality(roles) > 0 AS is_open,
         format('Table %s has no row-level security, and %s', ${RELATION_NAME},
           CASE WHEN cardinality(roles) > 0
@@ -58,7 +57,7 @@ const rowSecurityChecks: readonly AdvisorCheck[] = [
     level: 'ERROR',
     description:
       'A table has policies that nobody is held to, since its row-level security was never enabled or was disabled.',
-    remediation: `${docs}/sql-altertable.html`,
+    remediation: `${POSTGRES_DOCS}/sql-altertable.html`,
     sql: `SELECT ${RELATION_NAME} AS key,
         format('Table %s has policies without effect, since its row-level security is disabled: %s.',
           ${RELATION_NAME}, ${listOf('p.polname')}) AS detail,
@@ -75,7 +74,7 @@ const rowSecurityChecks: readonly AdvisorCheck[] = [
     level: 'INFO',
     description:
       'A table has row-level security and no policy, so that nobody but its owner sees a row of it.',
-    remediation: `${docs}/sql-createpolicy.html`,
+    remediation: `${POSTGRES_DOCS}/sql-createpolicy.html`,
     sql: `SELECT ${RELATION_NAME} AS key,
         format('Table %s has row-level security, but no policy lets anybody see its rows.',
           ${RELATION_NAME}) AS detail,
@@ -91,7 +90,7 @@ const rowSecurityChecks: readonly AdvisorCheck[] = [
     level: 'WARN',
     description:
       'A policy that everybody or a role of an API writes under has the expression true: it keeps nobody from changing any row.',
-    remediation: `${docs}/sql-createpolicy.html`,
+    remediation: `${POSTGRES_DOCS}/sql-createpolicy.html`,
     sql: `SELECT ${RELATION_NAME} || '.' || quote_ident(p.polname) AS key,
         format('Policy %I of table %s lets everybody whom it is for write any row.', p.polname,
           ${RELATION_NAME}) AS detail,
@@ -114,7 +113,7 @@ const exposureChecks: readonly AdvisorCheck[] = [
     level: 'ERROR',
     description:
       'A table in the schema public without row-level security has columns with names of secrets, which every role or a role of an API may read.',
-    remediation: `${docs}/ddl-priv.html`,
+    remediation: `${POSTGRES_DOCS}/ddl-priv.html`,
     sql: `SELECT ${RELATION_NAME} AS key,
         format('Table %s has no row-level security and shows %s to %s.', ${RELATION_NAME},
           ${listOf('a.attname')}, ${listOf('r.role')}) AS detail,
@@ -136,7 +135,7 @@ const exposureChecks: readonly AdvisorCheck[] = [
     level: 'ERROR',
     description:
       'A view that everybody or a role of an API may read looks at its tables with the rights of its owner, past the privileges and policies of who asks. From Postgres 15 on security_invoker changes that.',
-    remediation: `${docs}/sql-createview.html`,
+    remediation: `${POSTGRES_DOCS}/sql-createview.html`,
     sql: `SELECT ${RELATION_NAME} AS key,
         format('View %s has the rights of its owner, and may be read by %s.', ${RELATION_NAME},
           array_to_string(roles, ', ')) AS detail,
@@ -154,7 +153,7 @@ const exposureChecks: readonly AdvisorCheck[] = [
     level: 'WARN',
     description:
       'A role of an API may read a materialized view. No policy can hold back rows of one.',
-    remediation: `${docs}/sql-creatematerializedview.html`,
+    remediation: `${POSTGRES_DOCS}/sql-creatematerializedview.html`,
     sql: openRelation('m', 'Materialized view'),
   },
   {
@@ -163,7 +162,7 @@ const exposureChecks: readonly AdvisorCheck[] = [
     title: 'Foreign Table in API',
     level: 'WARN',
     description: 'A role of an API may read a foreign table. No policy can hold back rows of one.',
-    remediation: `${docs}/sql-createforeigntable.html`,
+    remediation: `${POSTGRES_DOCS}/sql-createforeigntable.html`,
     sql: openRelation('f', 'Foreign table'),
   },
 ];
@@ -185,7 +184,7 @@ const definitionChecks: readonly AdvisorCheck[] = [
     rowLevel: `CASE WHEN is_definer THEN 'WARN' ELSE 'INFO' END`,
     description:
       'A function finds what it names without a schema where the search path of its caller says. In one that has the rights of its owner a caller can put in objects of its own.',
-    remediation: `${docs}/sql-createfunction.html`,
+    remediation: `${POSTGRES_DOCS}/sql-createfunction.html`,
     // The body of a standard SQL function is bound to objects when it is made.
     sql: `SELECT format('%I.%I(%s)', n.nspname, p.proname, arguments) AS key,
         p.prosecdef AS is_definer,
@@ -209,7 +208,7 @@ const definitionChecks: readonly AdvisorCheck[] = [
     rowLevel: `CASE WHEN is_open THEN 'WARN' ELSE 'INFO' END`,
     description:
       'The objects of an extension are among those of the application in the schema public. It matters more where a role of an API may use that schema.',
-    remediation: `${docs}/sql-alterextension.html`,
+    remediation: `${POSTGRES_DOCS}/sql-alterextension.html`,
     sql: `SELECT quote_ident(e.extname) AS key,
         EXISTS (SELECT FROM (${API_ROLES}) r WHERE has_schema_privilege(r.role, n.oid, 'USAGE'))
           AS is_open,
@@ -226,7 +225,7 @@ const definitionChecks: readonly AdvisorCheck[] = [
     facing: 'INTERNAL',
     description:
       'An extension can be updated to the version that the installation has by default, with what was mended in it.',
-    remediation: `${docs}/sql-alterextension.html`,
+    remediation: `${POSTGRES_DOCS}/sql-alterextension.html`,
     sql: `SELECT quote_ident(e.extname) AS key,
         format('Extension %I has version %s; %s is there.', e.extname, e.extversion,
           a.default_version) AS detail,
@@ -244,7 +243,7 @@ const definitionChecks: readonly AdvisorCheck[] = [
     facing: 'INTERNAL',
     description:
       'A column has a type that holds numbers of objects which are others in another cluster: pg_upgrade refuses such a database.',
-    remediation: `${docs}/pgupgrade.html`,
+    remediation: `${POSTGRES_DOCS}/pgupgrade.html`,
     sql: `SELECT ${RELATION_NAME} || '.' || quote_ident(a.attname) AS key,
         format('Column %I of %s has the type %s.', a.attname, ${RELATION_NAME},
           format_type(a.atttypid, a.atttypmod)) AS detail,

@@ -1,13 +1,13 @@
 import { PgfleetError } from '@pgfleet/contract';
+import { hangUpSignal as hangUpSignalOf } from '@pgfleet/kit';
 import type { FastifyReply } from 'fastify';
 
 /** Aborts when the client goes away before it was answered. */
 export function hangUpSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => {
-    if (reply.raw.writableFinished) return;
-    // Nobody reads this: it is an error of the client, so that no log complains.
-    gone.abort(new PgfleetError('invalid_request', { message: 'the client went away' }));
-  });
-  return gone.signal;
+  return hangUpSignalOf(reply.raw, clientGone);
+}
+
+// Nobody reads this: it is an error of the client, so that no log complains.
+function clientGone(): PgfleetError {
+  return new PgfleetError('invalid_request', { message: 'the client went away' });
 }

@@ -15,6 +15,7 @@ import {
   VerifyRequest,
 } from '@pgfleet/contract';
 import type { EndpointId, HostInfo, TimelineId, TimelineReady } from '@pgfleet/contract';
+import { hangUpSignal } from '@pgfleet/kit';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { TimelineContents } from '../content/timeline-contents.ts';
@@ -24,7 +25,6 @@ import type { Proxies } from '../endpoints/proxies.ts';
 import type { Past } from '../restore/past.ts';
 import type { TimeTravel } from '../restore/time-travel.ts';
 import type { Timelines } from '../timelines/timelines.ts';
-import { hangUpSignal } from './hang-up.ts';
 
 /** What the API speaks for. */
 export interface HostServices {
@@ -105,7 +105,7 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
     '/v1/timelines/:timelineId/issues',
     { schema: { ...ofTimeline, body: IssuesRequest } },
     async ({ params, body }, reply) =>
-      contents.issues(params.timelineId, body, hangUpSignal(reply)),
+      contents.issues(params.timelineId, body, hangUpSignal(reply.raw, callerGone)),
   );
 }
 
@@ -203,4 +203,8 @@ function addComputeRoutes(app: FastifyInstance, { endpoints }: HostServices): vo
 function assertSame(inPath: string, inBody: string): void {
   if (inPath === inBody) return;
   throw new PgfleetError('invalid_request', { message: "the id in the path is not the body's" });
+}
+
+function callerGone(): PgfleetError {
+  return new PgfleetError('invalid_request', { message: 'the caller went away' });
 }
