@@ -31,6 +31,21 @@ export function findPostmaster(pid: number): number | undefined {
 }
 
 /**
+ * The child of a process that has a pid in the innermost of its namespaces; `undefined` when there is
+ * none. Where there is no /proc there are no namespaces either.
+ */
+export function findByNamespacePid(parent: number, pid: number): number | undefined {
+  if (process.platform !== 'linux') return pid;
+  return childPids(parent).find((child) => namespacePid(child) === pid);
+}
+
+// NSpid of proc_pid_status(5): the pid in every namespace, the innermost last.
+function namespacePid(pid: number): number | undefined {
+  const [, pids] = /^NSpid:\s+(.*)$/m.exec(read(`/proc/${pid}/status`) ?? '') ?? [];
+  return pids === undefined ? undefined : Number(pids.split(/\s+/).at(-1));
+}
+
+/**
  * The processes that hold the lock on a file and that inherited it as an instance does, so not this
  * process itself. A lock taken by `flock` belongs to an open file, and only the list of every
  * process' descriptors says who shares it.

@@ -210,7 +210,7 @@ async function copyOf(image: string, { from, to, label }: Copy): Promise<void> {
 
 async function recoverInPlace(place: Place, target: RecoveryTarget, sql: string) {
   const { dataDirectory } = place;
-  const { timelineNumber } = readControlFile(dataDirectory);
+  const { timelineNumber, redoLsn } = readControlFile(dataDirectory);
   await prepareInPlace(dataDirectory);
   const settings = inPlaceSettings(dataDirectory, {}, { target, timelineNumber });
   const texts = async (query: string) => {
@@ -221,11 +221,14 @@ async function recoverInPlace(place: Place, target: RecoveryTarget, sql: string)
   let first: readonly string[];
   try {
     await using connection = await fixture.connect(place);
-    await finishInPlace(connection, AbortSignal.timeout(30_000));
+    const postmasterPid = instance.record.postmaster.pid;
+    await finishInPlace(connection, { postmasterPid, signal: AbortSignal.timeout(30_000) });
     first = await texts(sql);
   } finally {
     await instance.stop('immediate');
   }
+  // Nobody has waited for a checkpoint.
+  expect(readControlFile(dataDirectory).redoLsn).toBe(redoLsn);
   const again = await fixture.start(place, {});
   const afterCrash = await texts('SELECT text FROM public.notes ORDER BY ctid');
   await again.stop('fast');

@@ -1,8 +1,10 @@
+import { DatabaseError } from 'pg';
 import { sleep } from '@pgfleet/kit';
 import type { AdminConnection } from './admin-connection.ts';
 import { rfc3339 } from './backup.ts';
 import { ComputeError } from './compute-error.ts';
 import { markSynced, readControlFile } from './control-file.ts';
+import { findByNamespacePid } from './process-tree.ts';
 import {
   makeQuiet,
   PREPARED_TRANSACTIONS,
@@ -11,6 +13,7 @@ import {
 } from './recover-cluster.ts';
 import type { RecoveryTarget } from './recover-cluster.ts';
 import type { PostgresSettings } from './settings.ts';
+import { whileStopped } from './while-stopped.ts';
 
 /*
  * A recovery that goes over into the instance that clients use. It writes no checkpoint before they
@@ -38,7 +41,17 @@ export interface Reached {
   readonly lastCommitAt: string | null;
 }
 
+export interface FinishOptions {
+  /** As this process sees it. */
+  readonly postmasterPid: number;
+  readonly signal: AbortSignal;
+}
+
 const INTERVAL_MS = 5;
+// Whoever is stopped may hold what the statement waits for.
+const STOPPED_LIMIT_MS = 100;
+/** An SQLSTATE: the recovery is over, or about to be. */
+const NOT_IN_PREREQUISITE_STATE = '55000';
 /** Where the startup process waits when there is no more WAL, long before it looks again. */
 const OUT_OF_WAL = ['RecoveryRetrieveRetryInterval', 'RecoveryWalStream', 'RecoveryWalAll'];
 
@@ -103,13 +116,13 @@ export function standbySettings(
  */
 export async function finishInPlace(
   connection: AdminConnection,
-  signal: AbortSignal,
+  options: FinishOptions,
 ): Promise<Reached> {
-  await untilReached(connection, signal);
+  await untilReached(connection, options.signal);
   const reached = await readReached(connection);
   const [active] = await connection.query('SELECT FROM pg_subscription WHERE subenabled LIMIT 1');
   if (active) throw new ComputeError('recovery_failed', 'there are subscriptions to turn off');
-  await promote(connection, signal);
+  await promote(connection, options);
   await silenceSubscriptions(connection);
   return reached;
 }
@@ -151,30 +164,46 @@ async function readReached(connection: AdminConnection): Promise<Reached> {
 }
 
 // The startup process looks for a request to promote when its sleep of a second ends or the pause is
-// lifted. That one is asked for again at once: it must not see the pause gone before the request, or
-// it writes the checkpoint. If it does, that is slow and nothing else.
-async function promote(connection: AdminConnection, signal: AbortSignal): Promise<void> {
-  const isOver = async () => {
-    const [row] = await connection.query<{ isOver: boolean }>(
-      'SELECT NOT pg_is_in_recovery() AS "isOver"',
-    );
-    return row!.isOver;
-  };
-  if (await isOver()) return;
+// lifted. Which it must not see: whoever leaves the pause otherwise writes the checkpoint, most of a
+// second on a busy disk. So it is stopped while the pause is lifted and asked for again, and wakes up
+// to find the request.
+async function promote(
+  connection: AdminConnection,
+  { postmasterPid, signal }: FinishOptions,
+): Promise<void> {
+  const startupPid = await findStartup(connection, postmasterPid);
   await connection.query('SELECT pg_promote(wait => false)');
-  while (!(await isOver())) {
+  while (await isInRecovery(connection)) {
     await sleep(INTERVAL_MS, signal);
-    await wakeStartup(connection);
+    if (startupPid !== undefined) {
+      await whileStopped(startupPid, () => wakeStartup(connection), STOPPED_LIMIT_MS);
+    }
   }
+}
+
+async function isInRecovery(connection: AdminConnection): Promise<boolean> {
+  const [row] = await connection.query<{ isInRecovery: boolean }>(
+    'SELECT pg_is_in_recovery() AS "isInRecovery"',
+  );
+  return row!.isInRecovery;
+}
+
+async function findStartup(
+  connection: AdminConnection,
+  postmasterPid: number,
+): Promise<number | undefined> {
+  const [row] = await connection.query<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'",
+  );
+  return row && findByNamespacePid(postmasterPid, row.pid);
 }
 
 // Refused as soon as the request was seen, which is what it is for.
 async function wakeStartup(connection: AdminConnection): Promise<void> {
-  await connection.script([
-    `DO $$ BEGIN
-      PERFORM pg_wal_replay_resume();
-      PERFORM pg_wal_replay_pause();
-    EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL;
-    END $$`,
-  ]);
+  await connection.query('SELECT pg_wal_replay_resume(), pg_wal_replay_pause()').catch(asRefusal);
+}
+
+function asRefusal(error: unknown): void {
+  if (error instanceof DatabaseError && error.code === NOT_IN_PREREQUISITE_STATE) return;
+  throw error;
 }

@@ -295,9 +295,10 @@ export class ComputeRun {
     const { pending } = timelines.ready(this.timelineId);
     if (!pending) return undefined;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(IN_PLACE_TIMEOUT_MS)]);
+    const options = { postmasterPid: this.#instance.record.postmaster.pid, signal: limit };
     // Replay may change the secret between one attempt to log in and the next.
     const { lsn, lastCommitAt } = await retry(
-      () => this.#session.use((connection) => finishInPlace(connection, limit)),
+      () => this.#session.use((connection) => finishInPlace(connection, options)),
       { ...REPLAY_LOGIN, signal: limit, retryable: isLoginFailure },
     );
     const born = { lsn, at: new Date().toISOString() };
