@@ -31,6 +31,14 @@ test('a process and its children are put under limits that change while they run
   }
 });
 
+test.skipIf(!support.cpu)('a group gets its part of a busy processor by its weight', async () => {
+  await using heavy = await busyGroup('heavy', 3);
+  await using light = await busyGroup('light', 1);
+  await waitUntil(() => light.cpuTicks() > 50, { what: 'both to be busy', timeoutMs: 20_000 });
+  const ratio = heavy.cpuTicks() / light.cpuTicks();
+  expect(ratio).toBeGreaterThan(1.5);
+});
+
 test.skipIf(!support.memory)(
   'a memory limit below what is in use ends nothing, and holds once the memory is given back',
   async () => {
@@ -68,3 +76,31 @@ test.skipIf(!support.memory)(
     }
   },
 );
+
+// On the first processor, so that the two share one.
+async function busyGroup(suffix: string, cpuWeight: number) {
+  const group = LimitGroup.open(`${name}-${suffix}`, support);
+  const loop = [process.execPath, '-e', 'for (;;);'];
+  const child = spawn('taskset', ['--cpu-list', '0', ...loop], { stdio: 'ignore' });
+  await once(child, 'spawn');
+  await group.add(child.pid!);
+  group.set({ cpuWeight });
+  return {
+    // utime of proc_pid_stat(5), in hundredths of a second.
+    cpuTicks: () => Number(readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(' ')[13]),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await waitUntil(() => hasLeft(group), { what: 'the group to be empty', timeoutMs: 5_000 });
+    },
+  };
+}
+
+function hasLeft(group: LimitGroup): boolean {
+  try {
+    group.remove();
+    return true;
+  } catch {
+    return false;
+  }
+}

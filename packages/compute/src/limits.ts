@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
 import { processTree } from './process-tree.ts';
@@ -15,6 +16,8 @@ import { processTree } from './process-tree.ts';
 /** What a compute may use at most; an absent figure is no limit. */
 export interface Limits {
   readonly cpus?: number;
+  /** Its part of busy processors, beside those of other computes; 1 when left out. */
+  readonly cpuWeight?: number;
   readonly memoryBytes?: number;
   readonly pids?: number;
 }
@@ -37,6 +40,14 @@ const PARENT = 'pgfleet';
 // A short period: with the usual 100 ms a small quota stops a query for most of that time.
 const CPU_PERIOD_US = 10_000;
 const MIN_QUOTA_US = 1_000;
+// What an ordinary process has, in cpu.weight of v2 and cpu.shares of v1, and the least and the most.
+const WEIGHT = {
+  v1: { one: 1024, least: 2, most: 262_144 },
+  v2: { one: 100, least: 1, most: 10_000 },
+} as const;
+// A group's weight is divided among the processors that it is busy on, a process has its own on each. So
+// for each of them all computes together get as much as this many processes beside them, pgfleet's own.
+const WEIGHT_PER_CPU = 2;
 const MAX_RECLAIM_BYTES = 512 * 1024 * 1024;
 const ADVICE = 'run as root on a machine whose cgroups offer cpu, memory and pids';
 
@@ -137,6 +148,7 @@ function prepareParent(version: 'v1' | 'v2', controller: Controller): boolean {
     if (version === 'v1') accessSync(join(MOUNT, controller, 'cgroup.procs'), constants.W_OK);
     else writeFileSync(join(MOUNT, 'cgroup.subtree_control'), `+${controller}`);
     mkdirSync(parent, { recursive: true });
+    if (controller === 'cpu') setWeight(version, parent, WEIGHT_PER_CPU * availableParallelism());
     if (version === 'v2') writeFileSync(join(parent, 'cgroup.subtree_control'), `+${controller}`);
     return true;
   } catch {
@@ -148,6 +160,7 @@ function writeV1(controller: Controller, directory: string, limits: Limits): boo
   const write = (file: string, value: number | string) => tryWrite(join(directory, file), value);
   if (controller === 'pids') return write('pids.max', limits.pids ?? 'max');
   if (controller === 'memory') return write('memory.limit_in_bytes', limits.memoryBytes ?? -1);
+  setWeight('v1', directory, limits.cpuWeight);
   write('cpu.cfs_period_us', CPU_PERIOD_US);
   return write('cpu.cfs_quota_us', limits.cpus === undefined ? -1 : quotaUs(limits.cpus));
 }
@@ -156,6 +169,7 @@ function writeV2(controller: Controller, directory: string, limits: Limits): boo
   const path = (file: string) => join(directory, file);
   if (controller === 'pids') return tryWrite(path('pids.max'), limits.pids ?? 'max');
   if (controller === 'cpu') {
+    setWeight('v2', directory, limits.cpuWeight);
     const quota = limits.cpus === undefined ? 'max' : quotaUs(limits.cpus);
     return tryWrite(path('cpu.max'), `${quota} ${CPU_PERIOD_US}`);
   }
@@ -180,6 +194,13 @@ function tryReclaim(file: string, bytes: number): void {
   } catch (error) {
     if (!hasErrorCode(error, 'EAGAIN', 'ENOENT')) throw error;
   }
+}
+
+function setWeight(version: 'v1' | 'v2', directory: string, weight = 1): void {
+  const { one, least, most } = WEIGHT[version];
+  const file = version === 'v2' ? 'cpu.weight' : 'cpu.shares';
+  const value = Math.min(most, Math.max(least, Math.round(weight * one)));
+  tryWrite(join(directory, file), value);
 }
 
 function quotaUs(cpus: number): number {
