@@ -86,6 +86,9 @@ export function instanceSettings(size: InstanceSize): InstanceSettings {
       max_wal_senders: '10',
       min_wal_size: '32MB',
       max_wal_size: '1GB',
+      // The first write to a page behind a checkpoint logs all of it, and points of history make
+      // checkpoints frequent. PGLZ is what every build has.
+      wal_compression: 'on',
       idle_in_transaction_session_timeout: '5min',
       ...(canNoticeLostClients(size.major) ? { client_connection_check_interval: '60s' } : {}),
       ...plannerSettings(size),

@@ -78,7 +78,7 @@ test('points are thinned with age, and the first and the newest never', () => {
         Number((parseLsn(consistentLsn) - parseLsn(kept[at]!.consistentLsn)) / BigInt(MIB)),
       );
   };
-  expect(new Set(distances(every(16, 60_000)))).toEqual(new Set([32]));
+  expect(new Set(distances(every(8, 60_000)))).toEqual(new Set([16]));
   expect(new Set(distances(every(16, HOUR_MS)))).toEqual(new Set([256]));
   expect(new Set(distances(every(64, 48 * HOUR_MS)))).toEqual(new Set([1024]));
   expect(new Set(distances(every(2000, 48 * HOUR_MS)))).toEqual(new Set([2000]));
@@ -96,8 +96,10 @@ test('a running instance is worth a point after much WAL, or after some when it 
   const busy = { ...copied, msSinceLast: 60_000, quietMs: 0 };
   const due = ({ walBytesSinceLast = 0, ...change }: Partial<RunningState>) =>
     isPointDue({ ...busy, walBytesSinceLast, ownWalBytes: walBytesSinceLast ?? 0, ...change });
-  expect(due({ walBytesSinceLast: 32 * MIB })).toBe(true);
-  expect(due({ walBytesSinceLast: 32 * MIB - 1 })).toBe(false);
+  expect(due({ walBytesSinceLast: 16 * MIB })).toBe(true);
+  expect(due({ walBytesSinceLast: 16 * MIB - 1 })).toBe(false);
+  expect(due({ walBytesSinceLast: 64 * MIB - 1, msSinceLast: 14_999 })).toBe(false);
+  expect(due({ walBytesSinceLast: 64 * MIB, msSinceLast: 14_999 })).toBe(true);
   expect(due({ walBytesSinceLast: 32 * MIB, ownWalBytes: 8 * MIB - 1 })).toBe(false);
   expect(due({ walBytesSinceLast: 32 * MIB, ownWalBytes: 8 * MIB })).toBe(true);
   expect(due({ walBytesSinceLast: 8 * MIB, quietMs: 4_999 })).toBe(false);

@@ -13,14 +13,18 @@ import { parseLsn } from './wal-segment.ts';
 
 const MIB = 1024 * 1024;
 const MICROS_PER_MINUTE = 60_000_000;
-// About 0.7 s of replay beside a busy instance.
-const RECENT_DISTANCE = 32 * MIB;
+// About half a second of replay beside a busy instance: some ten thousand small transactions.
+const RECENT_DISTANCE = 16 * MIB;
 const TODAY_DISTANCE = 256 * MIB;
 const OLD_DISTANCE = 1024 * MIB;
 // Less is not worth a tree of a thousand inodes.
 const WORTHWHILE_BYTES = 8 * MIB;
 const QUIET_MS = 5_000;
+// A point costs a busy instance a checkpoint and a clone: one comes after another so soon only when the
+// replay would take seconds otherwise.
 const MIN_INTERVAL_MS = 5_000;
+const USUAL_INTERVAL_MS = 15_000;
+const PRESSING_BYTES = 64 * MIB;
 
 export interface RetentionRequest {
   /** Oldest first. */
@@ -106,8 +110,13 @@ export function isPointDue(state: RunningState): boolean {
   if (state.msSinceLast >= 0 && state.msSinceLast < MIN_INTERVAL_MS) return false;
   if (state.walBytesSinceLast === null || state.isLost) return true;
   if (state.ownWalBytes < WORTHWHILE_BYTES) return false;
-  const due = state.quietMs >= QUIET_MS ? WORTHWHILE_BYTES : RECENT_DISTANCE;
-  return state.walBytesSinceLast >= scaled(due, state);
+  return state.walBytesSinceLast >= scaled(dueBytes(state), state);
+}
+
+function dueBytes({ quietMs, msSinceLast }: RunningState): number {
+  if (quietMs >= QUIET_MS) return WORTHWHILE_BYTES;
+  const isSoon = msSinceLast >= 0 && msSinceLast < USUAL_INTERVAL_MS;
+  return isSoon ? PRESSING_BYTES : RECENT_DISTANCE;
 }
 
 export interface RestingState
