@@ -102,6 +102,7 @@ export function instanceSettings(size: InstanceSize): InstanceSettings {
       shared_buffers: megabytes(Math.max(16, Math.floor(128 * size.maxCu))),
       max_connections: String(maxConnectionsFor(size)),
       wal_level: size.logicalReplication ? 'logical' : 'replica',
+      ...recoverySettings(size),
       ...size.override,
     },
   };
@@ -129,6 +130,12 @@ export function maxConnectionsFor({ minCu, maxCu }: ComputeUnits): number {
 function predicateLocksFor(size: ComputeUnits): number {
   const perTransaction = Math.ceil(DEFAULT_PREDICATE_LOCKS / maxConnectionsFor(size));
   return Math.min(64, Math.max(10, perTransaction));
+}
+
+// Replay begins at a checkpoint, and behind one the first change of a page logs all of it: there is
+// nothing to read ahead of. Postgres does so all the same, and on a busy disk waits for it.
+function recoverySettings({ major }: InstanceSize): PostgresSettings {
+  return major >= 15 ? { recovery_prefetch: 'off' } : {};
 }
 
 // Postgres takes `FSYNC` and `f-sync` for names as well as it takes `fsync`, and the last one given
