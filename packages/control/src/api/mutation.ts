@@ -1,5 +1,6 @@
 import { PgfleetError } from '@pgfleet/contract';
 import type { OperationId } from '@pgfleet/contract';
+import { unlessAborted } from '@pgfleet/kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
@@ -64,15 +65,20 @@ export async function mutatePrepared<T>(
     readonly prepare: () => Promise<T>;
     readonly change: (tx: Database, prepared: T) => Promise<Answer>;
     readonly unnamed?: UnnamedOperations;
+    /** Whether it can conflict with what is under way, and so waits for its turn; yes when left out. */
+    readonly takesTurns?: boolean;
   },
 ): Promise<FastifyReply> {
   const call = idempotentCall(http.request);
   const isKnown = async () => call !== undefined && (await isAnswered(context.db, call));
-  const committed = await inTurn(context, http, async () => {
+  const attempt = async (signal: AbortSignal) => {
     if (await isKnown()) return commit(context, http, unknownChange);
-    const prepared = await work.prepare();
+    const prepared = await unlessAborted(work.prepare(), signal);
     return commit(context, http, (tx) => work.change(tx, prepared));
-  });
+  };
+  const committed = await (work.takesTurns === false
+    ? attempt(hangUpSignal(http.reply))
+    : inTurn(context, http, attempt));
   return answer(context, http, { ...committed, unnamed: work.unnamed });
 }
 
@@ -148,10 +154,11 @@ async function tagOf(
 function inTurn<T>(
   { conflicts }: ApiContext,
   { request, reply }: Http,
-  work: () => Promise<T>,
+  attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { project_id: key } = request.params as { readonly project_id?: string };
-  return key === undefined ? work() : conflicts.run({ key, signal: hangUpSignal(reply) }, work);
+  const signal = hangUpSignal(reply);
+  return key === undefined ? attempt(signal) : conflicts.run({ key, signal }, attempt);
 }
 
 /** The row of the audit log that a request leaves. */

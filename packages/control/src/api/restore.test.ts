@@ -45,6 +45,14 @@ async function createReady(its = control) {
   return { ...created, id, path, main: created.branch, show, branchOff, restore, listed, settled };
 }
 
+function promiseWithRelease() {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { held, release };
+}
+
 async function presentTimeline(branchId: string): Promise<TimelineId> {
   const row = await control.db
     .selectFrom('branches')
@@ -314,6 +322,31 @@ test('while a restore goes on and on other changes of its branch are told to com
   });
   expect(renamed.status).toBe(200);
   release();
+  hasty.host.intercept = () => undefined;
+  await settled();
+});
+
+test('a request whose turn has come is answered in time though the host is silent', async () => {
+  await using hasty = await TestControl.open(postgres, { patienceMs: 1_000 });
+  const { path, main, branchOff, restore, settled } = await createReady(hasty);
+  const { branch } = await branchOff();
+  const making = promiseWithRelease();
+  const asking = promiseWithRelease();
+  let asked = 0;
+  hasty.host.intercept = (call) => (call.startsWith('putTimeline') ? making.held : undefined);
+  await restore(branch.id, { source_branch_id: main.id, preserve_under_name: 'before' });
+  hasty.host.intercept = (call) => {
+    if (call.startsWith('putTimeline')) return making.held;
+    if (!call.startsWith('resolvePoint')) return undefined;
+    asked += 1;
+    return asking.held;
+  };
+  const child = { payload: { branch: { parent_id: branch.id } } };
+  const answer = hasty.call('POST', `${path}/branches`, child);
+  making.release();
+  expect((await answer).status).toBe(423);
+  expect(asked).toBe(1);
+  asking.release();
   hasty.host.intercept = () => undefined;
   await settled();
 });

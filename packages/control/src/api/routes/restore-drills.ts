@@ -43,6 +43,8 @@ export function restoreDrillRoutes(app: FastifyInstance, context: ApiContext): v
         context,
         { request, reply },
         {
+          // It changes nothing, and takes minutes.
+          takesTurns: false,
           prepare: async () => {
             const at = requestedPoint(request.body);
             const target = await targetOf(request, context);
