@@ -36,7 +36,7 @@ const remarks: Readonly<Record<string, string>> = {
   updateProject:
     'settings are merged; new defaults of endpoints are for endpoints made later; [live-changes.md](live-changes.md) says what acts when',
   deleteProject:
-    'the data stays for 7 days; with `hard_delete=true`, which is pgfleet’s own, it goes at once and running operations are cancelled',
+    'the data stays for 7 days; with `hard_delete=true`, which is pgfleet’s own, it goes at once, also that of a project deleted before, and running operations are cancelled',
   recoverProject: 'by admins; computes come back idle',
   getConnectionURI: 'works as printed on the machine of the platform',
   getProjectAdvisorSecurityIssues:

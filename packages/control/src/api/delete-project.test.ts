@@ -108,6 +108,28 @@ test('nothing is kept of a project that is deleted for good', async () => {
   expect((await control.call('POST', `${path}/recover`)).status).toBe(404);
 });
 
+test('a deleted project is not gone before its data is: a hard deletion ends its days', async () => {
+  await using control = await TestControl.open(postgres);
+  const { project, path } = await createSettled(control);
+  const remove = (key: string) => control.call('DELETE', `${path}?hard_delete=true`, withKey(key));
+  await control.call('DELETE', path);
+  await isForgotten(control);
+  expect(control.host.timelines.size).toBe(2);
+  expect((await remove((await control.createMember('member')).key)).status).toBe(403);
+  expect((await remove(await control.createStranger())).status).toBe(404);
+  const { status, body } = await control.call<{ project: Project }>(
+    'DELETE',
+    `${path}?hard_delete=true`,
+  );
+  expect(status).toBe(200);
+  expect(body.project).toMatchObject({ id: project.id, name: 'dear' });
+  await isGone(control);
+  expect((await control.call('POST', `${path}/recover`)).status).toBe(404);
+  const listed = await control.call<ProjectList>('GET', '/projects?recoverable=true');
+  expect(listed.body.projects).toEqual([]);
+  expect((await remove(control.adminKey)).status).toBe(404);
+});
+
 test('nothing of a project that is deleted for good is due any more', async () => {
   await using control = await TestControl.open(postgres);
   const { project, branch, path } = await createSettled(control);

@@ -11,7 +11,7 @@ import type { Database } from './database.ts';
 import { listEndpoints, touchEndpoints } from './endpoints.ts';
 import { cancelOperations, insertOperations } from './operations.ts';
 import { isOpenTo } from './project-access.ts';
-import { updateProject } from './projects.ts';
+import { lockProject, updateProject } from './projects.ts';
 import type { EndpointRow, ProjectRow } from './schema.ts';
 import { listSnapshots } from './snapshots.ts';
 import { listTimelinesToDelete } from './timelines.ts';
@@ -75,6 +75,27 @@ export async function lockDeletedProject(
   if (!project) throw new PgfleetError('project_not_found');
   if (!project.is_manageable) throw new PgfleetError('forbidden');
   return project;
+}
+
+/**
+ * Locks a project of which nothing is to be kept. One that was deleted and can still be recovered is
+ * not gone yet: it is one like any other again, until the transaction has removed it.
+ *
+ * @throws PgfleetError `project_not_found`, `forbidden`, `outside_key_scope`.
+ */
+export async function lockProjectToRemove(
+  tx: Database,
+  id: string,
+  principal: Principal,
+): Promise<ProjectRow> {
+  try {
+    return await lockProject(tx, id, { ...principal, right: 'manage' });
+  } catch (error) {
+    if (!(error instanceof PgfleetError && error.code === 'project_not_found')) throw error;
+  }
+  const deleted = await lockDeletedProject(tx, id, principal);
+  await updateProject(tx, deleted.id, { deleted_at: null, purge_at: null });
+  return deleted;
 }
 
 /** Brings a deleted project back as it was; its host is told of its endpoints. */

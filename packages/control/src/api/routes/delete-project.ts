@@ -3,7 +3,12 @@ import type { RecoveredProject } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { listBranches } from '../../store/branches.ts';
 import type { Database } from '../../store/database.ts';
-import { deleteProject, lockDeletedProject, recoverProject } from '../../store/delete-project.ts';
+import {
+  deleteProject,
+  lockDeletedProject,
+  lockProjectToRemove,
+  recoverProject,
+} from '../../store/delete-project.ts';
 import { listUnfinishedOf } from '../../store/operations.ts';
 import { getProjectDetails, lockProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
@@ -29,10 +34,11 @@ export function deleteProjectRoutes(app: FastifyInstance, context: ApiContext): 
     (request, reply) =>
       changing(context, { request, reply }, async (tx) => {
         const access = { ...principalOf(request), right: 'manage' } as const;
-        const { id } = await lockProject(tx, request.params.project_id, access);
+        const isHard = request.query.hard_delete;
+        const lock = isHard ? lockProjectToRemove : lockProject;
+        const { id } = await lock(tx, request.params.project_id, access);
         await requireMatch(request, () => projectObject(id, installation)(tx));
         const project = await getProjectDetails(tx, id, access);
-        const isHard = request.query.hard_delete;
         await deleteProject(tx, id, { isHard });
         const body = { project: presentProject(project, installation) };
         return { status: 200, body, preempts: true };
