@@ -109,13 +109,40 @@ export async function requireProjectOf(
   return project.id;
 }
 
+/** What lists show of a row of a project. */
+const listedColumns = [
+  'id',
+  'organization_id',
+  'owner_id',
+  'region_id',
+  'name',
+  'pg_major',
+  'provisioner',
+  'store_passwords',
+  'default_endpoint_settings',
+  'settings',
+  'created_at',
+  'updated_at',
+  'deleted_at',
+  'purge_at',
+] as const satisfies readonly (keyof ProjectRow)[];
+
+/** A project as lists show it. */
+export type ListedProject = Pick<
+  ProjectDetails,
+  | (typeof listedColumns)[number]
+  | 'active_seconds'
+  | 'compute_last_active_at'
+  | 'synthetic_storage_size'
+>;
+
 /** Lists the projects of organizations by id. */
 export function listProjects(
   db: Database,
   organizationIds: readonly OrganizationId[],
   page: ProjectPage,
-): Promise<ProjectDetails[]> {
-  return detailsOf(db, ownPage(organizationIds, page)).execute();
+): Promise<ListedProject[]> {
+  return listed(db, ownPage(organizationIds, page));
 }
 
 /** Lists the projects that are shared with somebody who does not see them anyway, by id. */
@@ -123,9 +150,9 @@ export async function listSharedProjects(
   db: Database,
   principal: Principal,
   page: ProjectPage,
-): Promise<ProjectDetails[]> {
+): Promise<ListedProject[]> {
   if (principal.subject !== 'user') return [];
-  return detailsOf(db, sharedPage(principal, page)).execute();
+  return listed(db, sharedPage(principal, page));
 }
 
 export function updateProject(
@@ -140,9 +167,27 @@ export function updateProject(
     .execute();
 }
 
-function detailsOf(db: Database, ids: RawBuilder<ProjectId>) {
-  const projects = db.selectFrom('projects').where(sql<boolean>`projects.id in (${ids})`);
-  return withDetails(projects).orderBy('projects.id');
+function listed(db: Database, ids: RawBuilder<ProjectId>): Promise<ListedProject[]> {
+  return db
+    .selectFrom('projects')
+    .where(sql<boolean>`projects.id in (${ids})`)
+    .innerJoinLateral(
+      (qb) =>
+        qb
+          .selectFrom('endpoints')
+          .whereRef('endpoints.project_id', '=', 'projects.id')
+          .select((eb) => [
+            activeSeconds.as('active_seconds'),
+            eb.fn.max('last_active').as('compute_last_active_at'),
+          ])
+          .as('used'),
+      (join) => join.onTrue(),
+    )
+    .select(listedColumns.map((column) => `projects.${column}` as const))
+    .selectAll('used')
+    .select(storageSize.as('synthetic_storage_size'))
+    .orderBy('projects.id')
+    .execute();
 }
 
 function living(db: Database, id: string) {
@@ -161,9 +206,7 @@ function withDetails(projects: ReturnType<typeof living>) {
           .selectFrom('endpoints')
           .whereRef('endpoints.project_id', '=', 'projects.id')
           .select((eb) => [
-            eb.fn
-              .coalesce(eb.fn.sum<number>('active_seconds'), sql<number>`0`)
-              .as('active_seconds'),
+            activeSeconds.as('active_seconds'),
             eb.fn.coalesce(eb.fn.sum<number>('bytes_out'), sql<number>`0`).as('bytes_out'),
             eb.fn.coalesce(eb.fn.sum<number>('written_bytes'), sql<number>`0`).as('written_bytes'),
             eb.fn.max('last_active').as('compute_last_active_at'),
@@ -175,6 +218,9 @@ function withDetails(projects: ReturnType<typeof living>) {
     .select(['users.name as owner_name', 'users.email as owner_email'])
     .select(storageSize.as('synthetic_storage_size'));
 }
+
+// Of all of its endpoints.
+const activeSeconds = sql<number>`coalesce(sum(endpoints.active_seconds), 0)`;
 
 // What is on the disk of its host for it, blocks that are shared within a timeline once.
 const storageSize = sql<number | null>`(

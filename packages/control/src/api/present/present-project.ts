@@ -12,7 +12,7 @@ import {
   optionalTimestamp,
   timestamp,
 } from '../../domain/timestamps.ts';
-import type { ProjectDetails } from '../../store/projects.ts';
+import type { ListedProject, ProjectDetails } from '../../store/projects.ts';
 import type { ProjectRow } from '../../store/schema.ts';
 
 const BYTES_PER_MIB = 1024 * 1024;
@@ -109,7 +109,7 @@ export function presentProjectDetails(
 
 /** Projects as lists show them. */
 export function presentProjectListItems(
-  projects: readonly ProjectDetails[],
+  projects: readonly ListedProject[],
   installation: Installation,
 ): ProjectListItem[] {
   const quotaResetAt = timestamp(consumptionPeriod(new Date()).end);
@@ -146,11 +146,11 @@ export function presentProjectListItems(
   });
 }
 
-function platformOf({ region_id: regionId }: ProjectRow): string {
+function platformOf({ region_id: regionId }: Pick<ProjectRow, 'region_id'>): string {
   return regionId.split('-')[0] ?? '';
 }
 
-function logicalSizeLimit({ settings }: ProjectRow): number {
+function logicalSizeLimit({ settings }: Pick<ProjectRow, 'settings'>): number {
   return settings.quota?.logical_size_bytes || DEFAULT_LOGICAL_SIZE_BYTES;
 }
 
