@@ -102,7 +102,9 @@ export function frameRange(
 /** A frame of a range. */
 export interface Frame {
   readonly start: Date;
+  readonly startMs: number;
   readonly end: Date;
+  readonly endMs: number;
   /** The one that it lies in, the same object for all frames of a month. */
   readonly month: Month;
 }
@@ -121,7 +123,7 @@ export function framesOf({ from, to, granularity }: FrameRange, now: Date): Fram
   for (let start = from; start < to && start <= now; ) {
     if (start >= month.end) month = monthOf(start);
     const end = nextFrame(start, granularity);
-    frames.push({ start, end, month });
+    frames.push({ start, startMs: start.getTime(), end, endMs: end.getTime(), month });
     start = end;
   }
   return frames;
@@ -145,8 +147,11 @@ export function usageByFrame(
   now: Date,
 ): UsedFrame[] {
   const walks = branches.map((branch) => walkAlong(branch, now.getTime()));
+  const sinceMs = branches.reduce((since, branch) => Math.min(since, knownSince(branch)), Infinity);
   const used: UsedFrame[] = [];
   for (const frame of frames) {
+    // Most branches of a page are younger than its range.
+    if (frame.startMs < sinceMs) continue;
     let usages: FrameUsage[] | undefined;
     for (const usageIn of walks) {
       const usage = usageIn(frame);
@@ -157,13 +162,17 @@ export function usageByFrame(
   return used;
 }
 
+function knownSince({ before, frames: [first] }: MeteredBranch): number {
+  return before ? -Infinity : (first?.startMs ?? Infinity);
+}
+
 // To be asked for one frame after the other, the oldest first.
 function walkAlong(branch: MeteredBranch, nowMs: number): (frame: Frame) => FrameUsage | undefined {
   let sizes = branch.before;
   let next = 0;
   return (frame) => {
     const metered = branch.frames[next];
-    const isMetered = metered?.startMs === frame.start.getTime();
+    const isMetered = metered?.startMs === frame.startMs;
     if (isMetered) next += 1;
     if (isMetered && metered.sizes) sizes = metered.sizes;
     if (!isMetered && !sizes) return undefined;
@@ -178,9 +187,9 @@ function hoursHeld(
   { before, deletedAtMs }: MeteredBranch,
   nowMs: number,
 ): number {
-  const startMs = frame.start.getTime();
+  const { startMs, endMs } = frame;
   const sinceMs = before ? startMs : Math.max(startMs, sizes.sinceMs);
-  const untilMs = Math.min(frame.end.getTime(), nowMs, deletedAtMs ?? Infinity);
+  const untilMs = Math.min(endMs, nowMs, deletedAtMs ?? Infinity);
   return Math.max(0, untilMs - sinceMs) / HOUR_MS;
 }
 

@@ -105,7 +105,7 @@ export async function loadConsumption(
   const { rows } = await sql<BranchRow>`
     select b.project_id as "projectId", b.id as "branchId", b.parent_id is null as "isRoot",
       b.deleted_at as "deletedAt", (${sizesBefore(range)}) as before,
-      (select string_agg(${numbersOfFrame}, '],[') from (${framesOf(range)}) frame) as frames
+      (${framesOf(range)}) as frames
     from branches b
     where b.project_id = any(${[...projectIds]})
       ${branchIds ? sql`and b.id = any(${[...branchIds]})` : sql``}`.execute(db);
@@ -129,43 +129,43 @@ interface BranchRow extends Omit<MeteredBranch, 'before' | 'frames' | 'deletedAt
   readonly frames: string | null;
 }
 
-// When it was measured, in milliseconds, and what was.
-const numbersOfSizes = sql`measured || ',' || coalesce(logical_bytes, 0) || ',' || data_bytes
-  || ',' || coalesce(wal_bytes, 0)`;
-
-// What was counted, and what was measured if anything was.
-const numbersOfFrame = sql`concat_ws(',', start, active_seconds, cu_seconds, bytes_out, written_bytes,
-  ${numbersOfSizes})`;
-
-type Sizes = readonly [sinceMs?: number, logical?: number, data?: number, wal?: number];
+type Sizes = readonly [sinceMs: number, logical: number, data: number, wal: number];
 type Counts = readonly [active: number, cu: number, bytesOut: number, written: number];
+/** The sizes are since so long after the start; data is negative where nothing was measured. */
 type Frame = readonly [startMs: number, ...Counts, ...Sizes];
 
-function readSizes(numbers: string): BranchSizes | null {
-  return sizesOf(...(JSON.parse(`[${numbers}]`) as Sizes));
+function readSizes(numbers: string): BranchSizes {
+  const [sinceMs, logical, data, wal] = JSON.parse(`[${numbers}]`) as Sizes;
+  return { sinceMs, logical, data, wal };
 }
 
 function readFrames(frames: string): MeteredFrame[] {
-  return (JSON.parse(`[[${frames}]]`) as Frame[]).map(
-    ([startMs, activeSeconds, cuSeconds, bytesOut, writtenBytes, ...measured]) => {
-      const sizes = sizesOf(...measured);
-      return { startMs, activeSeconds, cuSeconds, bytesOut, writtenBytes, sizes };
-    },
-  );
+  return (JSON.parse(`[[${frames}]]`) as Frame[]).map(readFrame);
 }
 
-function sizesOf(...[sinceMs, logical = 0, data = 0, wal = 0]: Sizes): BranchSizes | null {
-  return sinceMs === undefined ? null : { sinceMs, logical, data, wal };
+function readFrame([
+  startMs,
+  activeSeconds,
+  cuSeconds,
+  bytesOut,
+  writtenBytes,
+  afterMs,
+  logical,
+  data,
+  wal,
+]: Frame): MeteredFrame {
+  const sizes = data < 0 ? null : { sinceMs: startMs + afterMs, logical, data, wal };
+  return { startMs, activeSeconds, cuSeconds, bytesOut, writtenBytes, sizes };
 }
 
 // As measured last before the range.
 function sizesBefore({ from }: FrameRange) {
-  return sql`select ${numbersOfSizes} from (
-    select ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes
+  return sql`select concat_ws(',', ${millisecondsOf('hour')}, coalesce(logical_bytes, 0), data_bytes,
+      coalesce(wal_bytes, 0))
     from consumption c
     where c.project_id = b.project_id and c.branch_id = b.id and c.hour < ${from}
       and c.data_bytes is not null
-    order by c.hour desc limit 1) last`;
+    order by c.hour desc limit 1`;
 }
 
 const unitOf = { daily: 'day', monthly: 'month' } as const;
@@ -175,20 +175,22 @@ function framesOf({ from, to, granularity }: FrameRange) {
   const isMetered = sql`c.project_id = b.project_id and c.branch_id = b.id
     and c.hour >= ${from} and c.hour < ${to}`;
   if (granularity === 'hourly') {
-    return sql`select ${millisecondsOf('hour')} as start, active_seconds, cu_seconds, bytes_out,
-        written_bytes, ${millisecondsOf('hour')} as measured, logical_bytes, data_bytes, wal_bytes
-      from consumption c where ${isMetered} order by hour`;
+    return sql`select string_agg(concat_ws(',', ${millisecondsOf('hour')}, active_seconds, cu_seconds,
+        bytes_out, written_bytes, 0, coalesce(logical_bytes, 0), coalesce(data_bytes, -1),
+        coalesce(wal_bytes, 0)), '],[' order by hour)
+      from consumption c where ${isMetered}`;
   }
-  return sql`select ${millisecondsOf('day')} as start, active_seconds, cu_seconds, bytes_out,
-      written_bytes, last[1] as measured, last[2] as logical_bytes, last[3] as data_bytes, last[4] as wal_bytes
+  return sql`select string_agg(concat_ws(',', ${millisecondsOf('start')}, active_seconds, cu_seconds,
+      bytes_out, written_bytes, coalesce(last[1] - ${millisecondsOf('start')}, 0),
+      coalesce(last[2], 0), coalesce(last[3], -1), coalesce(last[4], 0)), '],[' order by start)
     from (
-      select date_trunc(${unitOf[granularity]}, hour, 'UTC') as day,
+      select date_trunc(${unitOf[granularity]}, hour, 'UTC') as start,
         sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
         sum(bytes_out) as bytes_out, sum(written_bytes) as written_bytes,
         -- The greatest one is the last.
         max(array[${millisecondsOf('hour')}, logical_bytes, data_bytes, wal_bytes])
           filter (where data_bytes is not null) as last
-      from consumption c where ${isMetered} group by day order by day
+      from consumption c where ${isMetered} group by start
     ) sums`;
 }
 
