@@ -16,7 +16,7 @@ import {
 } from '@pgfleet/contract';
 import type { EndpointId, HostInfo, TimelineId, TimelineReady } from '@pgfleet/contract';
 import { hangUpSignal } from '@pgfleet/kit';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { TimelineContents } from '../content/timeline-contents.ts';
 import type { Arrivals } from '../endpoints/arrivals.ts';
@@ -89,14 +89,15 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
   app.post<OfTimeline & { Body: ContentRequest }>(
     '/v1/timelines/:timelineId/content',
     { schema: { ...ofTimeline, body: ContentRequest } },
-    async ({ params, body }) => contents.change(params.timelineId, body.changes),
+    async ({ params, body }, reply) =>
+      contents.change(params.timelineId, body.changes, whileAsked(reply)),
   );
 
   app.post<OfTimeline & { Body: MaskingCheck }>(
     '/v1/timelines/:timelineId/masking',
     { schema: { ...ofTimeline, body: MaskingCheck } },
     async ({ params, body }, reply) => {
-      await contents.checkMasking(params.timelineId, body.rules);
+      await contents.checkMasking(params.timelineId, body.rules, whileAsked(reply));
       return reply.code(204).send();
     },
   );
@@ -104,8 +105,7 @@ function addTimelineRoutes(app: FastifyInstance, services: HostServices): void {
   app.post<OfTimeline & { Body: IssuesRequest }>(
     '/v1/timelines/:timelineId/issues',
     { schema: { ...ofTimeline, body: IssuesRequest } },
-    async ({ params, body }, reply) =>
-      contents.issues(params.timelineId, body, hangUpSignal(reply.raw, callerGone)),
+    async ({ params, body }, reply) => contents.issues(params.timelineId, body, whileAsked(reply)),
   );
 }
 
@@ -117,19 +117,19 @@ function addHistoryRoutes(app: FastifyInstance, { past, timeTravel }: HostServic
   app.post<OfTimeline & { Body: ResolveRequest }>(
     '/v1/timelines/:timelineId/resolve',
     { schema: { ...ofTimeline, body: ResolveRequest } },
-    async ({ params, body }) => past.resolve(params.timelineId, body.at),
+    async ({ params, body }, reply) => past.resolve(params.timelineId, body.at, whileAsked(reply)),
   );
 
   app.post<OfTimeline & { Body: SchemaRequest }>(
     '/v1/timelines/:timelineId/schema',
     { schema: { ...ofTimeline, body: SchemaRequest } },
-    async ({ params, body }) => past.schema(params.timelineId, body),
+    async ({ params, body }, reply) => past.schema(params.timelineId, body, whileAsked(reply)),
   );
 
   app.post<OfTimeline & { Body: VerifyRequest }>(
     '/v1/timelines/:timelineId/verify',
     { schema: { ...ofTimeline, body: VerifyRequest } },
-    async ({ params, body }) => past.verify(params.timelineId, body),
+    async ({ params, body }, reply) => past.verify(params.timelineId, body, whileAsked(reply)),
   );
 
   app.post<{ Body: TimeTravelRequest }>(
@@ -205,6 +205,10 @@ function assertSame(inPath: string, inBody: string): void {
   throw new PgfleetError('invalid_request', { message: "the id in the path is not the body's" });
 }
 
-function callerGone(): PgfleetError {
-  return new PgfleetError('invalid_request', { message: 'the caller went away' });
+/** Aborts when whoever asked went away, whom nothing of the answer reaches any more. */
+function whileAsked({ raw }: FastifyReply): AbortSignal {
+  return hangUpSignal(
+    raw,
+    () => new PgfleetError('invalid_request', { message: 'the caller went away' }),
+  );
 }

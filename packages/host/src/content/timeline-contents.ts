@@ -21,6 +21,12 @@ import { timelineIssues } from './timeline-issues.ts';
 
 type Work<T> = (access: ClusterAccess) => Promise<T>;
 
+interface Asked<T> {
+  readonly work: Work<T>;
+  /** Ends the work. */
+  readonly signal?: AbortSignal;
+}
+
 // A client that stays in the middle of a login keeps Postgres from dropping a database for a minute.
 const STATEMENT_TIMEOUT_MS = 100_000;
 
@@ -37,14 +43,21 @@ export class TimelineContents {
   }
 
   /**
-   * Makes changes, one timeline at a time, and returns what there is then.
+   * Makes changes, one timeline at a time, and returns what there is then. Whoever went away before they
+   * were begun gets none; later they are made all the same.
    *
-   * @throws PgfleetError `timeline_not_found`, `change_refused`, `timeline_locked`, `unavailable`.
+   * @throws PgfleetError `timeline_not_found`, `change_refused`, `timeline_locked`, `unavailable`; the
+   * reason of the signal.
    */
-  change(timelineId: TimelineId, changes: readonly ContentChange[]): Promise<TimelineContent> {
+  change(
+    timelineId: TimelineId,
+    changes: readonly ContentChange[],
+    signal: AbortSignal,
+  ): Promise<TimelineContent> {
     return this.#queue.run(timelineId, async () => {
       try {
-        return shown(await this.#change(timelineId, changes));
+        signal.throwIfAborted();
+        return shown(await this.#change(timelineId, changes, signal));
       } catch (error) {
         throw toHostError(error, 'unavailable');
       }
@@ -54,14 +67,21 @@ export class TimelineContents {
   /**
    * Checks that the columns of masking rules are there, and can be masked.
    *
-   * @throws PgfleetError `timeline_not_found`, `masking_refused`, `timeline_locked`, `unavailable`.
+   * @throws PgfleetError `timeline_not_found`, `masking_refused`, `timeline_locked`, `unavailable`; the
+   * reason of the signal.
    */
-  async checkMasking(timelineId: TimelineId, rules: readonly MaskingRule[]): Promise<void> {
+  async checkMasking(
+    timelineId: TimelineId,
+    rules: readonly MaskingRule[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const understood = rules.map(understoodRule);
     await this.#queue.run(timelineId, async () => {
       try {
+        signal.throwIfAborted();
         this.#parts.timelines.ready(timelineId);
-        await this.#work(timelineId, (access) => checkMasking(access, understood));
+        const work: Work<void> = (access) => checkMasking(access, understood);
+        await this.#work(timelineId, { work, signal });
       } catch (error) {
         throw toHostError(error, 'unavailable');
       }
@@ -80,14 +100,17 @@ export class TimelineContents {
   async #change(
     timelineId: TimelineId,
     changes: readonly ContentChange[],
+    signal: AbortSignal,
   ): Promise<ClusterContent> {
     this.#parts.timelines.ready(timelineId);
-    const known = changes.length === 0 ? this.#captured(timelineId) : undefined;
+    const isQuestion = changes.length === 0;
+    const known = isQuestion ? this.#captured(timelineId) : undefined;
     if (known) return known;
-    return this.#work(timelineId, async (access) => {
+    const work: Work<ClusterContent> = async (access) => {
       for (const change of changes) await changeContent(access, change);
       return readContent(access.connection);
-    });
+    };
+    return this.#work(timelineId, { work, ...(isQuestion && { signal }) });
   }
 
   #captured(timelineId: TimelineId): ClusterContent | undefined {
@@ -96,12 +119,12 @@ export class TimelineContents {
     return readCapturedContent({ dataDirectory, path: layout.verifiers(timelineId) });
   }
 
-  async #work<T>(timelineId: TimelineId, work: Work<T>): Promise<T> {
+  async #work<T>(timelineId: TimelineId, { work, signal: wanted }: Asked<T>): Promise<T> {
     const parts = this.#parts;
     for (;;) {
       const atRest = await whileSettled<{ readonly result: T } | undefined>(
         parts,
-        { timelineId },
+        { timelineId, signal: wanted },
         {
           running: () => undefined,
           resting: async (_rest, signal, lock) => {

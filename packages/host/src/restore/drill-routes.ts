@@ -22,10 +22,14 @@ export interface DrillRoute {
 }
 
 /** Marks the head of a timeline, so that there is a commit to be found again. */
-export function markDrillHead(parts: CopyParts, timelineId: TimelineId): Promise<DrillHead> {
+export function markDrillHead(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  signal: AbortSignal,
+): Promise<DrillHead> {
   return whileSettled<DrillHead>(
     parts,
-    { timelineId },
+    { timelineId, signal },
     {
       running: ({ endLsn, at }) => ({ lsn: endLsn, at }),
       resting: async (rest) => ({ lsn: rest.lsn, at: rest.at, rest }),

@@ -33,7 +33,7 @@ export async function withPastCopy<T>(
 ): Promise<T> {
   const { timelines, claims } = parts;
   const { spec } = timelines.ready(timelineId);
-  const resolved = await resolvePoint(parts, timelineId, at);
+  const resolved = await resolvePoint(parts, timelineId, { at, signal });
   const copyId = newTimelineId();
   try {
     const origin = await timelines.put(

@@ -14,7 +14,10 @@ import { resolvePoint } from './resolve-point.ts';
 import { timelineStatus } from './timeline-status.ts';
 import { verifyTimeline } from './verify-timeline.ts';
 
-/** Questions about the past of timelines, as the host API asks them. */
+/**
+ * Questions about the past of timelines, as the host API asks them. Work on those that take long ends
+ * with the signal of whoever asked.
+ */
 export class Past {
   readonly #parts: CopyParts;
 
@@ -26,15 +29,23 @@ export class Past {
     return timelineStatus(this.#parts, timelineId);
   }
 
-  resolve(timelineId: TimelineId, at: PointInTime): Promise<ResolvedPoint> {
-    return resolvePoint(this.#parts, timelineId, at);
+  resolve(timelineId: TimelineId, at: PointInTime, signal: AbortSignal): Promise<ResolvedPoint> {
+    return resolvePoint(this.#parts, timelineId, { at, signal });
   }
 
-  schema(timelineId: TimelineId, request: SchemaRequest): Promise<SchemaResponse> {
-    return schemaAt(this.#parts, timelineId, request);
+  schema(
+    timelineId: TimelineId,
+    request: SchemaRequest,
+    signal: AbortSignal,
+  ): Promise<SchemaResponse> {
+    return schemaAt(this.#parts, timelineId, { ...request, signal });
   }
 
-  verify(timelineId: TimelineId, request: VerifyRequest): Promise<VerifyReport> {
-    return verifyTimeline(this.#parts, timelineId, request);
+  verify(
+    timelineId: TimelineId,
+    request: VerifyRequest,
+    signal: AbortSignal,
+  ): Promise<VerifyReport> {
+    return verifyTimeline(this.#parts, timelineId, { ...request, signal });
   }
 }

@@ -8,6 +8,11 @@ import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { whileSettled } from './while-settled.ts';
 
+interface ResolveOptions {
+  readonly at: PointInTime;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Says whether a timeline can be had as of a point, and turns its head into an LSN, so that what is
  * made of it later holds what was committed by now.
@@ -17,11 +22,11 @@ import { whileSettled } from './while-settled.ts';
 export async function resolvePoint(
   parts: CopyParts,
   timelineId: TimelineId,
-  at: PointInTime,
+  { at, signal }: ResolveOptions,
 ): Promise<ResolvedPoint> {
   // Marking the head writes WAL, and a Postgres that cannot do so dies.
   await requireRoom(parts.volume);
-  const head = await currentHead(parts, timelineId);
+  const head = await currentHead(parts, timelineId, signal);
   if (at.kind === 'head') return { at: { kind: 'lsn', lsn: head.lsn }, lsn: head.lsn };
   await assertAvailable(parts, timelineId, { at, head });
   return { at, lsn: at.kind === 'lsn' ? at.lsn : null };
@@ -34,10 +39,14 @@ interface CurrentHead {
   readonly since: string;
 }
 
-function currentHead(parts: CopyParts, timelineId: TimelineId): Promise<CurrentHead> {
+function currentHead(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  signal: AbortSignal | undefined,
+): Promise<CurrentHead> {
   return whileSettled(
     parts,
-    { timelineId },
+    { timelineId, signal },
     {
       running: ({ lsn, at }) => ({ lsn, at, since: at }),
       resting: async ({ lsn, at }) => ({ lsn, at: new Date().toISOString(), since: at }),

@@ -96,7 +96,10 @@ export async function withThrowawayRun<T>(
         timeoutMs: STATEMENT_TIMEOUT_MS,
         ...(signal && { signal }),
       });
-      return await work({ socketDirectory, secrets, connection });
+      const result = await work({ socketDirectory, secrets, connection });
+      // What was cut off may look like something that was found.
+      signal?.throwIfAborted();
+      return result;
     } catch (error) {
       run.signal?.throwIfAborted();
       throw error;

@@ -93,7 +93,7 @@ export class TimeTravel implements AsyncDisposable {
     const { timelines, layout } = this.#parts;
     const endpointId = `${EPHEMERAL_PREFIX}${name}` as EndpointId;
     const timelineId = `tl-${name}` as TimelineId;
-    const resolved = await resolvePoint(this.#parts, source.timelineId, at);
+    const resolved = await resolvePoint(this.#parts, source.timelineId, { at });
     this.#shown.set(endpointId, source.endpointId);
     try {
       await timelines.put(

@@ -14,8 +14,13 @@ import type { CopyCounts, CopyFindings } from './read-copy.ts';
 const MAX_PROBLEMS = 100;
 const MICROS_PER_SECOND = 1_000_000;
 
+interface VerifyOptions extends VerifyRequest {
+  readonly signal: AbortSignal;
+}
+
 interface Drill {
   readonly timelineId: TimelineId;
+  readonly signal: AbortSignal;
   readonly head: DrillHead;
   readonly target: DrillTarget;
 }
@@ -26,16 +31,17 @@ interface Drill {
  * is gone as well, and the rows of all tables have to be as many. In the end the head of the moment
  * at which the drill began is restored, to see how much of it can be.
  *
- * @throws PgfleetError when the restore itself fails, which is what a drill is for.
+ * @throws PgfleetError when the restore itself fails, which is what a drill is for; the reason of the
+ * signal.
  */
 export async function verifyTimeline(
   parts: CopyParts,
   timelineId: TimelineId,
-  request: VerifyRequest,
+  { at, signal }: VerifyOptions,
 ): Promise<VerifyReport> {
-  const head = await markDrillHead(parts, timelineId);
-  const target = await chooseTarget(parts, { timelineId, head }, request);
-  const drill = { timelineId, head, target };
+  const head = await markDrillHead(parts, timelineId, signal);
+  const target = await chooseTarget(parts, { timelineId, head }, at);
+  const drill = { timelineId, signal, head, target };
   const [usual, other] = await drillRoutes(parts, timelineId, drill);
   const first = await readFirst(parts, drill, usual);
   const second = other ? await countSecond(parts, drill, other) : undefined;
@@ -63,8 +69,8 @@ export async function verifyTimeline(
  */
 async function chooseTarget(
   parts: CopyParts,
-  { timelineId, head }: Omit<Drill, 'target'>,
-  { at }: VerifyRequest,
+  { timelineId, head }: Pick<Drill, 'timelineId' | 'head'>,
+  at: VerifyRequest['at'],
 ): Promise<DrillTarget> {
   const present: DrillTarget = { kind: 'lsn', lsn: head.lsn };
   if (at) return at.kind === 'head' ? present : at;
@@ -98,11 +104,11 @@ async function readFirst(parts: CopyParts, drill: Drill, route: DrillRoute): Pro
 
 function readRoute(
   parts: CopyParts,
-  { timelineId, target }: Drill,
+  { timelineId, target, signal }: Drill,
   { from }: DrillRoute,
 ): Promise<FirstCopy> {
   const begin = performance.now();
-  return withPastCopy(parts, { timelineId, at: target, from }, async (access) => {
+  return withPastCopy(parts, { timelineId, at: target, from, signal }, async (access) => {
     await access.connection.query('SELECT 1');
     const restoreMs = performance.now() - begin;
     return { ...(await readCopy(access)), lsn: access.origin.lsn, restoreMs };
@@ -117,11 +123,12 @@ interface SecondCopy {
 
 async function countSecond(
   parts: CopyParts,
-  { timelineId, target }: Drill,
+  { timelineId, target, signal }: Drill,
   { from }: DrillRoute,
 ): Promise<SecondCopy> {
   try {
-    const counts = await withPastCopy(parts, { timelineId, at: target, from }, countCopy);
+    const past = { timelineId, at: target, from, signal };
+    const counts = await withPastCopy(parts, past, countCopy);
     return { counts, problems: counts.problems };
   } catch (error) {
     if (!isOneOf(error, 'history_damaged', 'point_not_available')) throw error;
@@ -137,13 +144,14 @@ interface RecoveryPoint {
 /** How far the last commit that can be restored lies behind the mark that the drill began with. */
 async function measureRecoveryPoint(
   parts: CopyParts,
-  { timelineId, head }: Drill,
+  { timelineId, head, signal }: Drill,
 ): Promise<RecoveryPoint> {
   // What lies there needs no restore.
   if (head.rest) return { seconds: 0, problems: [] };
   const at = { kind: 'lsn', lsn: head.lsn } as const;
   try {
-    const found = await withPastCopy(parts, { timelineId, at }, async ({ origin }) => origin.at);
+    const past = { timelineId, at, signal };
+    const found = await withPastCopy(parts, past, async ({ origin }) => origin.at);
     return { seconds: secondsBetween(found, head.at), problems: [] };
   } catch (error) {
     if (!isOneOf(error, 'history_damaged')) throw error;
