@@ -35,6 +35,9 @@ const RECOVERIES_AT_ONCE = 2;
 // Each has a Postgres of its own, and a pg_dump that may take half a gigabyte.
 const DUMPS_AT_ONCE = 2;
 const MAX_WAITING_DUMPS = 50;
+// Where nothing runs, each has a Postgres of its own as well, and may take half a minute.
+const ANALYSES_AT_ONCE = 2;
+const MAX_WAITING_ANALYSES = 50;
 
 /** Takes possession of the host's directory and opens what lies in it; starts nothing. */
 export async function openGround(options: HostOptions, shutdown: Shutdown): Promise<Ground> {
@@ -66,8 +69,10 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
   const walStores = new WalStores(volume);
   const recoveries = new Semaphore(RECOVERIES_AT_ONCE);
   const dumps = new Semaphore(DUMPS_AT_ONCE, { maxWaiting: MAX_WAITING_DUMPS });
+  const analyses = new Semaphore(ANALYSES_AT_ONCE, { maxWaiting: MAX_WAITING_ANALYSES });
   const history = { histories, loans, walStores };
-  const copyParts: CopyParts = { ...common, ...history, timelines, claims, recoveries, dumps };
+  const places = { recoveries, dumps, analyses };
+  const copyParts: CopyParts = { ...common, ...history, ...places, timelines, claims };
   return { options, ...copyParts, limitSupport: detectLimits(), templates, spares };
 }
 

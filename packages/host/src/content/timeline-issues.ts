@@ -4,7 +4,7 @@ import type { AdvisorIssueList, IssuesRequest, TimelineId } from '@pgfleet/contr
 import { hasErrorCode } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import type { CopyParts } from '../restore/copy-parts.ts';
-import { withCopyToDump } from '../restore/dump-of-copy.ts';
+import { withPastCopy } from '../restore/past-copy.ts';
 
 interface IssuesOptions extends IssuesRequest {
   readonly signal: AbortSignal;
@@ -29,17 +29,12 @@ export async function timelineIssues(
   timelineId: TimelineId,
   options: IssuesOptions,
 ): Promise<AdvisorIssueList> {
-  const { signal } = options;
   parts.timelines.ready(timelineId);
-  const run = parts.claims.running(timelineId);
-  const told = run && (await parts.dumps.run(() => issuesInRun(run, options), signal));
-  if (told) return told;
-  return withCopyToDump(
-    parts,
-    { timelineId, at: { kind: 'head' }, signal },
-    ({ socketDirectory, secrets }) =>
-      issuesIn(options, (database) => AdminConnection.open({ socketDirectory, secrets, database })),
-  );
+  return parts.analyses.run(async () => {
+    const run = parts.claims.running(timelineId);
+    const told = run && (await issuesInRun(run, options));
+    return told ?? issuesInCopy(parts, timelineId, options);
+  }, options.signal);
 }
 
 /** Returns nothing when the compute is going to rest, or has no connection left. */
@@ -56,6 +51,18 @@ async function issuesInRun(
     if (signal.aborted || (run.isUsable && !hasErrorCode(error, ...NO_CONNECTION))) throw error;
     return undefined;
   }
+}
+
+function issuesInCopy(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  options: IssuesOptions,
+): Promise<AdvisorIssueList> {
+  const { signal } = options;
+  const past = { timelineId, at: { kind: 'head' }, signal } as const;
+  return withPastCopy(parts, past, ({ socketDirectory, secrets }) =>
+    issuesIn(options, (database) => AdminConnection.open({ socketDirectory, secrets, database })),
+  );
 }
 
 async function issuesIn(

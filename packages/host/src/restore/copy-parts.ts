@@ -25,5 +25,7 @@ export interface CopyParts {
   readonly recoveries: Semaphore;
   /** Copies that may be made and dumped at once, for their definitions only. */
   readonly dumps: Semaphore;
+  /** Analyses that may be under way at once, so that slow ones keep no definitions from being read. */
+  readonly analyses: Semaphore;
   readonly log: Logger;
 }
