@@ -291,6 +291,34 @@ for (const ground of await findGrounds()) {
       });
     });
 
+    describe.runIf(isRoot && driver !== 'btrfs')(
+      'a removed tree that cannot be taken apart',
+      () => {
+        it('is tried again until it can be', async () => {
+          await using test = await TestVolume.open(ground);
+          const { volume } = test;
+          await manyFiles(await volume.create('a'), 10);
+          // What is mounted in a tree moves with it; btrfs deletes a subvolume all the same.
+          await mountTmpfs(join(volume.path('a'), 'mounted'), 1 << 20);
+          await volume.remove('a');
+          const { trash } = rootLayout(volume.root);
+          const [removed = ''] = await readdir(trash);
+          try {
+            await volume.create('a');
+            await volume.remove('a');
+            expect(await volume.list()).toEqual([]);
+            await waitUntil(async () => (await unpublished(volume)).length === 1, {
+              what: 'the other tree to be gone',
+              timeoutMs: 10_000,
+            });
+          } finally {
+            await runCommand('umount', [join(trash, removed, 'mounted')]);
+          }
+          await swept(volume);
+        });
+      },
+    );
+
     describe('restarts and crashes', () => {
       it('keeps its trees', async () => {
         await using test = await TestVolume.open(ground);
@@ -384,6 +412,37 @@ for (const ground of await findGrounds()) {
     });
 
     describe('space', () => {
+      it.runIf(isRoot && driver === 'copy')(
+        'of what is being removed is waited for by what is being made',
+        async () => {
+          await using directory = await TestDirectory.create(ground);
+          const path = join(directory.path, 'small');
+          await using _disk = await mountTmpfs(path, 64 << 20);
+          await using volume = await openVolume({ directory: path, driver, log: silentLogger() });
+          const many = await volume.create('many');
+          await Promise.all(
+            Array.from({ length: 15_000 }, (_, index) => writeFile(join(many, `${index}`), '')),
+          );
+          await writeFile(join(await volume.create('a'), 'file'), Buffer.alloc(24 << 20, 1));
+          await volume.clone('a', 'b');
+          // One tree after the other is taken apart, so that the space of the second one is long in coming.
+          const removals = ['many', 'b'].map((tree) => volume.remove(tree));
+          await waitUntil(async () => (await volume.list()).join() === 'a', {
+            what: 'the trees to disappear',
+            timeoutMs: 5000,
+            intervalMs: 1,
+          });
+          const wantedBytes = 24 << 20;
+          expect((await volume.usage()).freeBytes).toBeLessThan(wantedBytes);
+          const clone = volume.clone('a', 'c');
+          expect((await volume.usage({ wantedBytes })).freeBytes).toBeGreaterThan(0);
+          await clone;
+          await Promise.all(removals);
+          const failed = volume.clone('a', 'd');
+          await expect(failed).rejects.toThrow(expect.objectContaining({ code: 'no_space' }));
+        },
+      );
+
       it('is counted for a tree and for the volume', async () => {
         await using test = await TestVolume.open(ground);
         const path = await test.volume.create('a');

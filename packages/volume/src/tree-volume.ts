@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, readdir, rename, statfs } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrorCode } from '@pgfleet/kit';
 import type { FileLock, Logger } from '@pgfleet/kit';
+import { directoryExists } from './directory-exists.ts';
 import type { MountedImage } from './image/mounted-image.ts';
 import { trimImage } from './image/trim-image.ts';
 import { InFlight } from './in-flight.ts';
 import { rootLayout } from './layout.ts';
 import type { RootLayout } from './layout.ts';
+import { Removals } from './removals.ts';
 import type { TreeDriver } from './tree-driver.ts';
 import { assertTreeName, isTreeName } from './tree-name.ts';
 import type { TreeWorkers } from './trees/tree-workers.ts';
@@ -20,10 +22,11 @@ import type {
   Defragmentation,
   DefragmentOptions,
   TreeUsage,
+  UsageOptions,
   Volume,
   VolumeUsage,
 } from './volume.ts';
-import { namedFailure, VolumeError } from './volume-error.ts';
+import { isFull, namedFailure, VolumeError } from './volume-error.ts';
 
 // With less free than this whoever removes a tree waits for its space: who comes next may need it.
 const NEARLY_FULL_BYTES = 2 ** 30;
@@ -44,6 +47,11 @@ interface Building {
   readonly work: (path: string, signal: AbortSignal) => Promise<void>;
 }
 
+interface BuildingOnce extends Building {
+  readonly target: string;
+  readonly signal: AbortSignal;
+}
+
 /**
  * A volume over any driver. Owns the namespace (trees, half-built and half-deleted ones), what runs
  * in it, and the order in which it is closed.
@@ -56,12 +64,13 @@ export class TreeVolume implements Volume {
   readonly #inFlight = new InFlight();
   #trim: Promise<void> | undefined;
   readonly #defragmentations = new Turns();
-  readonly #removals = new Turns();
+  readonly #removals: Removals;
 
   private constructor(parts: TreeVolumeParts) {
     this.root = parts.root;
     this.#parts = parts;
     this.#places = rootLayout(parts.root);
+    this.#removals = new Removals({ ...parts, inFlight: this.#inFlight });
   }
 
   /** Takes over everything in `parts`, also when it throws, and deletes what a crash left. */
@@ -154,7 +163,7 @@ export class TreeVolume implements Volume {
         await driver.remove(path);
         return;
       }
-      const emptied = this.#empty(trash);
+      const emptied = this.#removals.remove(trash);
       if (await this.#isNearlyFull()) await emptied;
     });
   }
@@ -167,7 +176,14 @@ export class TreeVolume implements Volume {
     }, signal);
   }
 
-  async usage(): Promise<VolumeUsage> {
+  async usage({ wantedBytes = 0, signal }: UsageOptions = {}): Promise<VolumeUsage> {
+    const usage = await this.#measure();
+    if (usage.freeBytes >= wantedBytes) return usage;
+    const hasMore = await this.#inFlight.run((either) => this.#removals.settle(either), signal);
+    return hasMore ? this.#measure() : usage;
+  }
+
+  async #measure(): Promise<VolumeUsage> {
     const own = await statfs(this.root);
     const below = this.#parts.image && (await statfs(dirname(this.#parts.image.image)));
     // An image is sparse: it can run out of disk below long before it is full itself.
@@ -226,22 +242,35 @@ export class TreeVolume implements Volume {
     }
   }
 
-  /** Lets `work` make a tree where nobody sees it, then gives it its name. */
-  #build({ tree, doing, signal, work }: Building): Promise<string> {
-    const incoming = uniquePath(this.#places.incoming, tree);
+  /**
+   * Lets `work` make a tree where nobody sees it, then gives it its name. What there is no room for while
+   * removed trees are being taken apart is tried once more when they are.
+   */
+  #build({ tree, signal, ...building }: Building): Promise<string> {
     return this.#claim(tree, async (target) => {
       await this.#inFlight.run(async (operationSignal) => {
+        const build = () => this.#buildOnce({ ...building, tree, target, signal: operationSignal });
         try {
-          await work(incoming, operationSignal);
-          operationSignal.throwIfAborted();
-          await rename(incoming, target);
+          await build();
         } catch (error) {
-          await this.#discard(incoming);
-          throw namedFailure(error, doing);
+          if (!isFull(error) || !(await this.#removals.settle(operationSignal))) throw error;
+          await build();
         }
       }, signal);
       return target;
     });
+  }
+
+  async #buildOnce({ tree, target, doing, signal, work }: BuildingOnce): Promise<void> {
+    const incoming = uniquePath(this.#places.incoming, tree);
+    try {
+      await work(incoming, signal);
+      signal.throwIfAborted();
+      await rename(incoming, target);
+    } catch (error) {
+      await this.#removals.removeAtOnce(incoming);
+      throw namedFailure(error, doing);
+    }
   }
 
   /** Keeps a free name for the time of `work`: rename(2) alone would replace an empty directory. */
@@ -270,33 +299,14 @@ export class TreeVolume implements Volume {
   }
 
   async #sweepOut(leftovers: readonly string[]): Promise<void> {
-    for (const path of leftovers) await this.#empty(path);
+    const gone = await Promise.all(leftovers.map((path) => this.#removals.remove(path)));
     if (this.#inFlight.isClosed) return;
-    this.#parts.log.info({ count: leftovers.length }, 'leftovers deleted');
-  }
-
-  // One tree at a time, since taking apart a scattered one takes XFS seconds in which others wait.
-  // What closing interrupts is swept at the next open.
-  async #empty(path: string): Promise<void> {
-    await this.#inFlight
-      .run((signal) => this.#removals.run(() => this.#discard(path, signal), signal))
-      .catch((error: unknown) => {
-        if (!this.#inFlight.isClosed) throw error;
-      });
+    const count = gone.filter(Boolean).length;
+    this.#parts.log.info({ count }, 'leftovers deleted');
   }
 
   async #isNearlyFull(): Promise<boolean> {
-    return (await this.usage()).freeBytes < NEARLY_FULL_BYTES;
-  }
-
-  // Tidying must not hide the failure that made it necessary; what stays is swept at the next open.
-  async #discard(path: string, signal?: AbortSignal): Promise<void> {
-    try {
-      if (await directoryExists(path)) await this.#parts.driver.remove(path, signal);
-    } catch (error) {
-      if (signal?.aborted) return;
-      this.#parts.log.warn({ err: error, path }, 'leftover could not be deleted');
-    }
+    return (await this.#measure()).freeBytes < NEARLY_FULL_BYTES;
   }
 }
 
@@ -312,15 +322,6 @@ async function makePlaces(root: string, { trees, incoming, trash }: RootLayout):
 
 async function entries(directory: string): Promise<string[]> {
   return (await readdir(directory)).map((name) => join(directory, name));
-}
-
-async function directoryExists(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isDirectory();
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }
 
 function isEntryName(name: string): boolean {

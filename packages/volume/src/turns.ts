@@ -19,7 +19,8 @@ export class Turns {
   }
 }
 
-async function unlessAborted(turn: Promise<void>, signal: AbortSignal): Promise<void> {
+/** Waits for something that goes on by itself, or rejects with the reason of a signal that aborts before. */
+export async function unlessAborted(turn: Promise<unknown>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   let abort = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -21,6 +21,11 @@ export class VolumeError extends Error {
   }
 }
 
+/** Whether something failed because the volume is full. */
+export function isFull(error: unknown): boolean {
+  return error instanceof VolumeError && error.code === 'no_space';
+}
+
 /** Gives a full disk or quota its own code; any other error is passed through. */
 export function namedFailure(error: unknown, doing: string): unknown {
   if (!hasErrorCode(error, 'ENOSPC', 'EDQUOT')) return error;

@@ -32,6 +32,14 @@ export interface CloneOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface UsageOptions {
+  /**
+   * Where less is free, the space of removed trees is waited for first, but no more than half a minute.
+   */
+  readonly wantedBytes?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Space of the whole volume. */
 export interface VolumeUsage {
   readonly totalBytes: number;
@@ -133,8 +141,9 @@ export interface Volume extends AsyncDisposable {
 
   /**
    * Removes a tree; one that does not exist is no error. The name is free at once. The space comes
-   * back behind it, one tree after the other; on a volume that is nearly full it is waited for. btrfs
-   * gives it back half a minute later or after a `sync`.
+   * back behind it, one tree after the other; on a volume that is nearly full it is waited for, and so
+   * it is by whoever finds too little room for a new tree. A tree that cannot be taken apart is tried
+   * again and again. btrfs gives space back half a minute later or after a `sync`.
    */
   remove(tree: string): Promise<void>;
 
@@ -146,7 +155,8 @@ export interface Volume extends AsyncDisposable {
    */
   sync(tree: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
 
-  usage(): Promise<VolumeUsage>;
+  /** Says how much space there is. @throws the signal's reason. */
+  usage(options?: UsageOptions): Promise<VolumeUsage>;
 
   /** Walks a tree: milliseconds per thousand files. @throws VolumeError `tree_missing`. */
   treeUsage(tree: string): Promise<TreeUsage>;

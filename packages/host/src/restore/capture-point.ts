@@ -72,7 +72,7 @@ export async function captureRunningPoint(
   const { timelineId } = run;
   const { pgMajor } = parts.timelines.ready(timelineId).spec;
   const tree = newPointTree(timelineId);
-  await requireRoom(parts.volume, ROOM_FOR_OTHERS_BYTES);
+  await requireRoom(parts.volume, { reservedBytes: ROOM_FOR_OTHERS_BYTES, signal });
   await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
   await capture(parts, { timelineId, tree }, async () => {
     const backup = await beginBackup(connection, pgMajor);

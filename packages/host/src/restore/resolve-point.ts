@@ -25,7 +25,7 @@ export async function resolvePoint(
   { at, signal }: ResolveOptions,
 ): Promise<ResolvedPoint> {
   // Marking the head writes WAL, and a Postgres that cannot do so dies.
-  await requireRoom(parts.volume);
+  await requireRoom(parts.volume, { signal });
   const head = await currentHead(parts, timelineId, signal);
   if (at.kind === 'head') return { at: { kind: 'lsn', lsn: head.lsn }, lsn: head.lsn };
   await assertAvailable(parts, timelineId, { at, head });

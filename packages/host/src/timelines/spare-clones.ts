@@ -104,7 +104,7 @@ export class SpareClones implements AsyncDisposable {
 
   async #clone(major: number, signal: AbortSignal): Promise<SpareClone> {
     const { volume, templates, uids } = this.#options;
-    await requireRoom(volume, ROOM_FOR_OTHERS_BYTES);
+    await requireRoom(volume, { reservedBytes: ROOM_FOR_OTHERS_BYTES, signal });
     const template = await templates.ensure(major);
     const tree = `${TREE_PREFIX}${major}-${randomText(10, 'abcdefghijkmnpqrstuvwxyz')}`;
     const uid = process.geteuid?.() === 0 ? uids.next() : null;

@@ -293,7 +293,7 @@ export class Timelines {
     const { timelineId, projectId } = spec;
     const start = performance.now();
     await builds.view(spec.pgMajor);
-    await requireRoom(volume);
+    await requireRoom(volume, { signal });
     using lock = await this.lock(timelineId, signal);
     const ownSecret = createAdminSecret();
     const sealedSecret = secrets.seal(ownSecret, secretContext(timelineId));
