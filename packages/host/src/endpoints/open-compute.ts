@@ -1,5 +1,6 @@
+import { readControlFile } from '@pgfleet/compute';
 import { errorCatalogue } from '@pgfleet/contract';
-import type { EndpointSpec } from '@pgfleet/contract';
+import type { EndpointSpec, TimelineId } from '@pgfleet/contract';
 import { retry } from '@pgfleet/kit';
 import { toHostError } from '../host-error.ts';
 import type { ComputeParts } from './compute-parts.ts';
@@ -7,6 +8,8 @@ import { ComputeRun } from './compute-run.ts';
 import type { LaunchOptions } from './compute-run.ts';
 
 const ATTEMPTS = 2;
+// How often a compute may have grown between a point of history and the next one.
+const MAX_SIZES = 5;
 const RETRY = { attempts: ATTEMPTS, baseMs: 100, capMs: 100 } as const;
 
 /**
@@ -48,16 +51,41 @@ async function launchOrRemake(
   const { timelines, recoveries, log } = parts;
   const { timelineId, endpointId } = spec;
   const launch = () => ComputeRun.launch(parts, spec, options);
-  if (!timelines.isPending(timelineId)) return launch();
-  try {
-    return await recoveries.run(launch, options.signal);
-  } catch (error) {
-    if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
-    const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
-    log.info(fields, 'a copy is recovered before its first launch instead of by it');
+  for (let sizes = 1; timelines.isPending(timelineId); sizes++) {
+    const before = neededRoom(parts, timelineId);
+    try {
+      return await recoveries.run(launch, options.signal);
+    } catch (error) {
+      if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
+      const isFurther = isMore(neededRoom(parts, timelineId), before);
+      if (isFurther && sizes < MAX_SIZES) continue;
+      const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
+      log.info(fields, 'a copy is recovered before its first launch instead of by it');
+      await timelines.remake(timelineId, options.signal);
+    }
   }
-  await timelines.remake(timelineId, options.signal);
   return launch();
+}
+
+/**
+ * What a recovery in place is given at least. Where its WAL comes to the start of a larger compute
+ * Postgres writes down what that had, and gives up for want of it: the next attempt has it. Nothing is
+ * known of a tree that is damaged.
+ */
+function neededRoom({ timelines }: ComputeParts, timelineId: TimelineId): readonly number[] {
+  try {
+    const last = readControlFile(timelines.dataDirectory(timelineId));
+    const { maxConnections, maxWorkerProcesses, maxWalSenders } = last;
+    const { maxPreparedTransactions, maxLocksPerTransaction } = last;
+    const ofProcesses = [maxConnections, maxWorkerProcesses, maxWalSenders];
+    return [...ofProcesses, maxPreparedTransactions, maxLocksPerTransaction];
+  } catch {
+    return [];
+  }
+}
+
+function isMore(room: readonly number[], before: readonly number[]): boolean {
+  return room.some((value, index) => value > (before[index] ?? 0));
 }
 
 function isWorthAnotherAttempt(error: unknown): boolean {
