@@ -197,7 +197,7 @@ export const VerifyReport = Type.Object({
   amcheck: Type.Boolean(),
   /**
    * Whether the rows of all tables were counted in a copy that was made in another way as well;
-   * false where no other way led there.
+   * false where no other way led there, as to what was before the second point of history.
    */
   compared: Type.Boolean(),
   databases: count,

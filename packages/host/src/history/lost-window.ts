@@ -34,7 +34,11 @@ export function withPoint(history: HistoryRecord, point: PointRecord): HistoryRe
   const lost = history.lost.map((window) =>
     window.toLsn === null ? { ...window, toLsn: point.consistentLsn, toAt: point.at } : window,
   );
-  return { ...history, points: [...history.points, point], lost };
+  // One that began earlier may be done later.
+  const at = parseLsn(point.consistentLsn);
+  const later = history.points.filter(({ consistentLsn }) => parseLsn(consistentLsn) > at);
+  const earlier = history.points.filter((known) => !later.includes(known));
+  return { ...history, points: [...earlier, point, ...later], lost };
 }
 
 /** Takes points away, and the losses that nobody could notice any more. */

@@ -40,7 +40,8 @@ export function markDrillHead(
 /**
  * Finds ways to a point that have as little as possible in common, the usual one first: from the
  * nearest point of history and from the one before it, with the WAL between them as well. What lies
- * there as it was wanted is compared with what the nearest point leads to.
+ * there as it was wanted is compared with what the nearest point leads to. To what a timeline was before
+ * its second point there is one way only.
  */
 export async function drillRoutes(
   { histories }: CopyParts,

@@ -98,6 +98,18 @@ test('what lies there at rest is compared with what its only point of history le
   expect(damaged.problems).toEqual([expect.stringContaining('and 1000 rows in another')]);
 });
 
+test('what runs and has had one point of history only is compared at its head', async () => {
+  const tenant = await tenantWithNotes();
+  const { timelineId } = tenant.timeline;
+  const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
+  // What it was before its second point only the first one leads to.
+  expect(await host.verify(timelineId, { at })).toMatchObject({ compared: false, problems: [] });
+  const report = await host.verify(timelineId, {});
+  expect(report).toMatchObject({ compared: true, problems: [], recoveryPointSeconds: 0 });
+  expect(report.rows).toBeGreaterThan(1000);
+  expect(history(tenant).points).toHaveLength(2);
+});
+
 test('a point of history that cannot be restored from is found although another one can', async () => {
   const tenant = await tenantWithPoints();
   const { timelineId } = tenant.timeline;

@@ -3,6 +3,7 @@ import type { ErrorCode, TimelineId, VerifyReport, VerifyRequest } from '@pgflee
 import { lossAt } from '../history/lost-window.ts';
 import { timestampMicros } from '../history/nearest-point.ts';
 import { restoreWindow } from '../history/restore-window.ts';
+import { captureRunningPoint } from './capture-point.ts';
 import { compareCounts } from './compare-counts.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { drillRoutes, markDrillHead } from './drill-routes.ts';
@@ -13,6 +14,7 @@ import type { CopyCounts, CopyFindings } from './read-copy.ts';
 
 const MAX_PROBLEMS = 100;
 const MICROS_PER_SECOND = 1_000_000;
+const HEAD = { kind: 'head' } as const;
 
 interface VerifyOptions extends VerifyRequest {
   readonly signal: AbortSignal;
@@ -39,8 +41,11 @@ export async function verifyTimeline(
   timelineId: TimelineId,
   { at, signal }: VerifyOptions,
 ): Promise<VerifyReport> {
+  const isFree = at === undefined || at.kind === 'head';
+  const hasNewPoint = isFree && (await takeSecondPoint(parts, timelineId, signal));
   const head = await markDrillHead(parts, timelineId, signal);
-  const target = await chooseTarget(parts, { timelineId, head }, at);
+  const wanted = hasNewPoint ? HEAD : at;
+  const target = await chooseTarget(parts, { timelineId, head }, wanted);
   const drill = { timelineId, signal, head, target };
   const [usual, other] = await drillRoutes(parts, timelineId, drill);
   const first = await readFirst(parts, drill, usual);
@@ -61,6 +66,28 @@ export async function verifyTimeline(
     rows: [...first.tables.values()].reduce((total, { rows }) => total + rows, 0),
     problems: [...differences, ...problems].slice(0, MAX_PROBLEMS),
   };
+}
+
+/**
+ * Takes a point of a compute that has had no more than one: one way leads to all that it was until
+ * then, and two to its head from now on.
+ */
+async function takeSecondPoint(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const run = parts.claims.running(timelineId);
+  const { points } = await parts.histories.get(timelineId);
+  if (!run || points.length > 1) return false;
+  try {
+    await captureRunningPoint(parts, run, signal);
+    return true;
+  } catch (error) {
+    // At rest it needs none.
+    if (run.isUsable) throw error;
+    return false;
+  }
 }
 
 /**
