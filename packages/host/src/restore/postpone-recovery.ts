@@ -5,7 +5,7 @@ import type { CopyParts } from './copy-parts.ts';
 import { DamagedPoint } from './damaged-point.ts';
 import { dropPoint } from './drop-points.ts';
 import { prepareRecovery } from './prepare-recovery.ts';
-import type { RecoverySource } from './prepare-recovery.ts';
+import type { PreparedRecovery, RecoverySource } from './prepare-recovery.ts';
 
 /**
  * Makes a tree that the first launch recovers, if a client is waiting for that launch and nothing
@@ -29,8 +29,8 @@ export async function postponeRecovery(
     await parts.volume.remove(spec.timelineId);
     return undefined;
   }
-  const { dataDirectory, timelineNumber } = prepared;
-  await Promise.all([prepareInPlace(dataDirectory), syncWal(dataDirectory)]);
+  await leaveToLaunch(prepared);
+  const { timelineNumber } = prepared;
   const record = parts.timelines.ready(timelineId);
   return {
     uid: record.uid,
@@ -39,6 +39,11 @@ export async function postponeRecovery(
     origin: null,
     pending: { target, timelineNumber },
   };
+}
+
+/** Leaves a recovery to a launch, durably. */
+async function leaveToLaunch({ dataDirectory }: PreparedRecovery): Promise<void> {
+  await Promise.all([prepareInPlace(dataDirectory), syncWal(dataDirectory)]);
 }
 
 // What Postgres finds it does not sync, and needs until its first checkpoint. All else that is added to

@@ -57,7 +57,8 @@ export function prepareRecovery(
     const base = await histories.nearest(source.timelineId, { ...source, from: order.from });
     if (!base) throw await unavailable(parts, source);
     try {
-      const cloning = clonePoint(parts, { ...source, base }, order);
+      const { uid } = timelines.ready(source.timelineId);
+      const cloning = clonePoint(parts, { base, uid }, order);
       await allDone([cloning, inheritPoint(parts, order, base)]);
       const dataDirectory = await cloning;
       return await placeWal(parts, { ...source, base, dataDirectory }, order);
@@ -80,12 +81,12 @@ interface Chosen extends RecoverySource {
   readonly base: PointRecord;
 }
 
+/** Clones a point for a new timeline. @throws DamagedPoint when it has not what it had. */
 async function clonePoint(
-  { volume, timelines }: CopyParts,
-  { timelineId, base }: Chosen,
+  { volume }: Pick<CopyParts, 'volume'>,
+  { base, uid }: { readonly base: PointRecord; readonly uid: number | null },
   { spec, signal }: TreeOrder,
 ): Promise<string> {
-  const { uid } = timelines.ready(timelineId);
   const copy = spec.timelineId;
   const options = { ...ownerOf(uid), ...(signal && { signal }) };
   const { path, content } = await volume.clone(base.tree, copy, options);

@@ -1,4 +1,5 @@
 import { applySpec, DataDirectory, readControlFile, recoverCluster } from '@pgfleet/compute';
+import type { RecoveryTarget } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { HistoryDamaged } from '../history/history-damaged.ts';
@@ -54,7 +55,10 @@ async function recoverFromAny(
   for (;;) {
     try {
       const prepared = await prepareRecovery(parts, { ...source, damaged }, order);
-      return await recover(parts, { source, prepared }, order);
+      const record = parts.timelines.ready(source.timelineId);
+      const inheritedSecrets = parts.timelines.pastAdminSecrets(record);
+      const { target } = source;
+      return await recover(parts, { target, prepared, uid: record.uid, inheritedSecrets }, order);
     } catch (error) {
       if (!(error instanceof DamagedPoint)) throw first && isDeadEnd(error) ? first.damage : error;
       const fields = { err: error, timeline_id: source.timelineId, tree: error.tree };
@@ -74,21 +78,23 @@ function isDeadEnd(error: unknown): boolean {
 }
 
 interface Recovery {
-  readonly source: RecoverySource;
   readonly prepared: PreparedRecovery;
+  readonly target: RecoveryTarget;
+  readonly uid: number | null;
+  /** `cloud_admin`'s possible secrets at the target. */
+  readonly inheritedSecrets: readonly string[];
 }
 
+/** Recovers what is prepared, and leaves it at rest and durable with its specification inside. */
 async function recover(
   parts: CopyParts,
-  { source: { timelineId, target }, prepared }: Recovery,
+  { prepared, target, uid, inheritedSecrets }: Recovery,
   order: TreeOrder,
 ): Promise<MadeTree> {
-  const { timelines, builds, sandbox } = parts;
+  const { builds, sandbox } = parts;
   const { spec, lock, signal } = order;
-  const record = timelines.ready(timelineId);
-  const inheritedSecrets = timelines.pastAdminSecrets(record);
   const { dataDirectory, base } = prepared;
-  const run = { major: spec.pgMajor, dataDirectory, ...ownerOf(record.uid) };
+  const run = { major: spec.pgMajor, dataDirectory, ...ownerOf(uid) };
   const recovered = await withThrowawayPlace(parts, run, async (place) =>
     recoverCluster({
       ...place,
@@ -117,7 +123,7 @@ async function recover(
   ]);
   const at = target.kind === 'time' ? target.at : recovered.lastCommitAt;
   return {
-    uid: record.uid,
+    uid,
     inheritedSecrets,
     specApplied: true,
     origin: { lsn: recovered.lsn, at: at ?? base.at },
