@@ -12,6 +12,7 @@ import { WalStores } from './history/wal-stores.ts';
 import type { CopyParts } from './restore/copy-parts.ts';
 import { forgetHistory } from './restore/forget-history.ts';
 import { makeTree } from './restore/make-tree.ts';
+import { remakeTree } from './restore/remake-tree.ts';
 import { HostLayout } from './storage/host-layout.ts';
 import { Semaphore } from './storage/semaphore.ts';
 import { PostgresBuilds } from './timelines/postgres-builds.ts';
@@ -63,6 +64,8 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
   const timelines: Timelines = new Timelines({
     ...common,
     makeTree: (order) => makeTree({ ...copyParts, templates, spares, uids }, order),
+    remakeTree: (order, pending) =>
+      remakeTree({ ...copyParts, templates, spares, uids }, order, pending),
     forgetHistory: (timelineId) => forgetHistory(copyParts, timelineId),
   });
   const loans = new Loans(layout.records('loans'));

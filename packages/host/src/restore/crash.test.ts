@@ -133,6 +133,23 @@ test('a host that is killed before or while a branch is opened at once makes it 
   expectTidy();
 });
 
+test('a host that is killed while it makes a branch again that was never opened begins anew', async (context) => {
+  const { host: api } = hosts.client;
+  const { volumeDriver } = await api.info();
+  context.skip(volumeDriver === 'copy', 'a volume that copies leaves no recovery to a launch');
+  await writeMuch();
+  const { at } = await api.resolvePoint(tenant.timeline.timelineId, { kind: 'head' });
+  const spec = branchSpec(at);
+  await api.putTimeline({ ...spec, opensAtOnce: true });
+  await api.deleteTimeline(tenant.timeline.timelineId);
+  const made = failureOf(api.putTimeline(spec));
+  await killOnce('what it was to be set aside', () => hosts.trees('old-').length > 0);
+  await made;
+  expect(hosts.trees('old-')).toEqual([]);
+  expect(hosts.trees('tl-')).toContain(spec.timelineId);
+  expect(await rowsOf(spec)).toBe('1');
+});
+
 test('a run at rest that a killed host has left is stopped by the next one', async () => {
   const { timelineId } = tenant.timeline;
   const spec = { ...branchSpec({ kind: 'head' }), source: { kind: 'template' } as const };

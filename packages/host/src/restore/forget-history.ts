@@ -1,5 +1,6 @@
 import type { TimelineId } from '@pgfleet/contract';
 import { walTree } from '../history/wal-store.ts';
+import { formerTree } from '../timelines/former-tree.ts';
 import { dropPoints } from './drop-points.ts';
 import type { DropParts } from './drop-points.ts';
 import type { CopyParts } from './copy-parts.ts';
@@ -17,6 +18,7 @@ export async function forgetHistory(
     await dropPoints(parts, timelineId, trees);
     await volume.remove(walTree(timelineId));
     walStores.forget(timelineId);
+    await volume.remove(formerTree(timelineId));
   });
 }
 

@@ -1,6 +1,10 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
-import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
+import type { PointInTime, TimelineId, TimelineSpec } from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
 import { beforeAll, expect, test } from 'vitest';
+import type { HistoryRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
 import { connect, postmasters, queryValue, scramVerifier, startTenant } from '../test-host.ts';
 
@@ -124,23 +128,78 @@ test('a branch can be asked for its roles and branched further before it was ope
   expect(await queryValue((await host.start(child.endpointId)).socketPath, NOTES)).toBe('before');
 });
 
-test('a branch whose source is gone is only opened, and nothing else takes its data', async () => {
+/** Has a timeline keep nothing but its newest point of history. */
+async function forgetPast({ timeline, endpointId, socketPath }: Tenant): Promise<void> {
+  const { timelineId } = timeline;
+  await host.putTimeline({ ...timeline, historyRetentionSeconds: 0 });
+  await queryValue(
+    socketPath,
+    `SELECT count(pg_logical_emit_message(false, 'filler', repeat('x', 1048576)))
+      FROM generate_series(1, 20)`,
+  );
+  await host.suspend(endpointId);
+  const isForgotten = () => {
+    const [first, ...others] = pointsOf(timelineId);
+    return first?.tree.startsWith('pt-') && others.length === 0;
+  };
+  await waitUntil(isForgotten, { what: 'the past to go', timeoutMs: 30_000 });
+}
+
+const volumeDirectory = () => join(directory, 'host', 'volume', 'volume', 'trees');
+const trees = () => readdirSync(volumeDirectory());
+
+/** Its points of history, but for the template that nothing was written down for. */
+function pointsOf(timelineId: TimelineId): HistoryRecord['points'] {
+  const path = join(directory, 'host', 'history', `${timelineId}.json`);
+  if (!existsSync(path)) return [];
+  return (JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord).points;
+}
+
+const shop = { kind: 'create_database', name: 'shop', ownerName: 'neondb_owner' } as const;
+
+test('a branch that was never opened needs nothing of its source, and is made again without it', async () => {
   const parent = await tenantWithNotes();
+  const at = await headOf(parent);
+  const [used, opened, reopened] = [
+    await putBranch(parent, at),
+    await putBranch(parent, at),
+    await putBranch(parent, at),
+  ];
+  await forgetPast(parent);
+  await host.content(used.timeline.timelineId, { changes: [shop] });
+  await host.deleteTimeline(parent.timeline.timelineId);
+  expect((await host.putTimeline(opened.timeline)).origin).toMatchObject({ lsn: at.lsn });
+  await reopen();
+  for (const { endpointId, timeline } of [used, opened, reopened]) {
+    const { socketPath } = await host.start(endpointId);
+    expect(await queryValue(socketPath, NOTES)).toBe('before');
+    await queryValue(socketPath, `INSERT INTO notes VALUES ('own')`);
+    // What it began with is what its own past begins with.
+    const past = await putBranch({ ...parent, timeline }, await headOf({ ...parent, timeline }));
+    await queryValue(socketPath, 'DELETE FROM notes');
+    expect(await queryValue((await host.start(past.endpointId)).socketPath, NOTES)).toBe(
+      'before own',
+    );
+  }
+  expect(trees().filter((tree) => tree.startsWith('old-'))).toEqual([]);
+});
+
+test('a branch that cannot be made again is what it was, and can still be opened', async (context) => {
+  context.skip(copies, 'a volume that copies leaves no recovery to a launch');
+  const parent = await tenantWithNotes();
+  await forgetPast(parent);
+  await host.start(parent.endpointId);
   const branch = await putBranch(parent, await headOf(parent));
   const { timelineId } = branch.timeline;
+  const points = pointsOf(timelineId);
   await host.deleteTimeline(parent.timeline.timelineId);
-  const outcome = await host
-    .content(timelineId, {
-      changes: [{ kind: 'create_database', name: 'shop', ownerName: 'neondb_owner' }],
-    })
-    .then(
-      () => 'changed',
-      (error: { readonly code: string }) => error.code,
-    );
-  expect(outcome).toBe(copies ? 'changed' : 'point_not_available');
-  await reopen();
-  const { socketPath } = await host.start(branch.endpointId);
-  expect(await queryValue(socketPath, NOTES)).toBe('before');
+  const control = join(volumeDirectory(), points[0]!.tree, 'global', 'pg_control');
+  writeFileSync(control, Buffer.alloc(8192));
+  const changed = host.content(timelineId, { changes: [shop] });
+  await expect(changed).rejects.toMatchObject({ code: 'history_damaged' });
+  expect(pointsOf(timelineId)).toEqual(points);
+  const opened = await host.start(branch.endpointId);
+  expect(await queryValue(opened.socketPath, NOTES)).toBe('before');
 });
 
 test('subscriptions are off in a branch before it is open', async () => {

@@ -42,7 +42,7 @@ export async function postponeRecovery(
 }
 
 /** Leaves a recovery to a launch, durably. */
-async function leaveToLaunch({ dataDirectory }: PreparedRecovery): Promise<void> {
+export async function leaveToLaunch({ dataDirectory }: PreparedRecovery): Promise<void> {
   await Promise.all([prepareInPlace(dataDirectory), syncWal(dataDirectory)]);
 }
 

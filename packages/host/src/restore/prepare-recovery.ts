@@ -82,7 +82,7 @@ interface Chosen extends RecoverySource {
 }
 
 /** Clones a point for a new timeline. @throws DamagedPoint when it has not what it had. */
-async function clonePoint(
+export async function clonePoint(
   { volume }: Pick<CopyParts, 'volume'>,
   { base, uid }: { readonly base: PointRecord; readonly uid: number | null },
   { spec, signal }: TreeOrder,
@@ -145,7 +145,8 @@ async function bringTimelineHistory(live: DataDirectory, files: DataDirectory): 
 // A control file whose version no Postgres has is torn as well: the source's is known.
 const CONTROL_FILE_DAMAGES = ['data_directory_damaged', 'installation_unusable'];
 
-function isDamage(error: unknown): error is Error {
+/** Whether a point, or what belongs to it, is damaged or gone. */
+export function isDamage(error: unknown): error is Error {
   if (error instanceof ComputeError) return CONTROL_FILE_DAMAGES.includes(error.code);
   if (error instanceof VolumeError && error.code === 'tree_missing') return true;
   return hasErrorCode(error, 'EIO') || hasErrorCode((error as Error).cause, 'EIO');

@@ -77,7 +77,7 @@ function isDeadEnd(error: unknown): boolean {
   return error.code === 'point_not_available' || error.code === 'history_damaged';
 }
 
-interface Recovery {
+export interface Recovery {
   readonly prepared: PreparedRecovery;
   readonly target: RecoveryTarget;
   readonly uid: number | null;
@@ -86,7 +86,7 @@ interface Recovery {
 }
 
 /** Recovers what is prepared, and leaves it at rest and durable with its specification inside. */
-async function recover(
+export async function recover(
   parts: CopyParts,
   { prepared, target, uid, inheritedSecrets }: Recovery,
   order: TreeOrder,

@@ -33,3 +33,14 @@ export interface TreeOrder {
 
 /** Makes the durable tree of a new timeline, whose lock the caller holds. */
 export type MakeTree = (order: TreeOrder) => Promise<MadeTree>;
+
+/** A tree whose recovery was left to its first launch. */
+export interface PendingTree extends Pick<MadeTree, 'uid' | 'inheritedSecrets'> {
+  readonly pending: InPlaceTarget;
+}
+
+/**
+ * Makes such a tree again. What it was is there until then, and afterwards as its former tree, which
+ * the caller removes.
+ */
+export type RemakeTree = (order: TreeOrder, pending: PendingTree) => Promise<MadeTree>;

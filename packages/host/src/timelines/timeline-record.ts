@@ -27,7 +27,7 @@ export interface TimelineRecord {
   readonly specApplied: boolean;
   /**
    * The recovery that its first launch does: until then its tree is an image with WAL behind it, which
-   * a crash of whatever kind makes worthless.
+   * a crash of whatever kind makes worthless but for that WAL.
    */
   readonly pending?: InPlaceTarget;
   /** Where its source was cut; null for one made of a template. */

@@ -11,8 +11,9 @@ import type { HostLayout } from '../storage/host-layout.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { requireRoom } from '../storage/require-room.ts';
+import { formerTree } from './former-tree.ts';
 import { ownerOf } from './owner.ts';
-import type { MadeTree, MakeTree } from './made-tree.ts';
+import type { MadeTree, MakeTree, RemakeTree, TreeOrder } from './made-tree.ts';
 import type { PostgresBuilds } from './postgres-builds.ts';
 import { seizeTimelineLock } from './timeline-lock.ts';
 import { isTimelineRecord } from './timeline-record.ts';
@@ -26,6 +27,7 @@ export interface TimelinesOptions {
   readonly builds: PostgresBuilds;
   readonly secrets: SecretBox;
   readonly makeTree: MakeTree;
+  readonly remakeTree: RemakeTree;
   /** Removes what is kept of the past of a timeline that is gone. */
   readonly forgetHistory: (timelineId: TimelineId) => Promise<void>;
   readonly log: Logger;
@@ -58,6 +60,7 @@ export class Timelines {
   readonly #queue = new KeyedQueue();
   readonly #projectUids = new Map<ProjectId, number>();
   readonly #deleting = new Set<TimelineId>();
+  readonly #remaking = new Set<TimelineId>();
   readonly #creations = new Map<TimelineId, AbortController>();
   #isClosed = false;
 
@@ -121,39 +124,60 @@ export class Timelines {
   }
 
   /**
-   * Makes a timeline again that was never opened, and all of it at once. Nothing runs on it, and the
-   * caller sees to it that nothing starts. When it cannot be made now, that can be tried again.
-   *
-   * @throws PgfleetError `point_not_available` when its source is gone: it can only be opened then.
+   * Makes a timeline again that was never opened, and all of it at once, whether its source is there or
+   * not. Nothing runs on it, and the caller sees to it that nothing starts. When it cannot be made now,
+   * it is as it was, and that can be tried again.
    */
   remake(timelineId: TimelineId, signal: AbortSignal): Promise<void> {
     return this.#queue.run(timelineId, async () => {
       const record = this.ready(timelineId);
-      if (!record.pending) return;
+      if (!isPendingRecord(record)) return;
       const { opensAtOnce: _, ...spec } = record.spec;
       await this.#makeAgain(record, spec, { signal });
     });
   }
 
-  // Control was told that it is there, and does not ask for it again: so it stays whatever happens, and
-  // where its source is gone, what lies there is all that is left of it.
+  // Control was told that it is there, and does not ask for it again: so its record says until it is
+  // made what it is to be made of, and what lies there is given up no sooner.
   async #makeAgain(
-    record: TimelineRecord,
+    record: PendingRecord,
     spec: TimelineSpec,
-    options: PutOptions = {},
+    { signal }: Pick<PutOptions, 'signal'> = {},
   ): Promise<void> {
-    if (!this.#hasSource(record)) throw new PgfleetError('point_not_available');
-    await this.#noteCreating(record);
+    const { timelineId } = spec;
+    const { volume, log } = this.#options;
+    this.#remaking.add(timelineId);
     try {
-      await this.#createUnlessStopped(spec, options);
+      await this.#unlessStopped(timelineId, signal, async (either) => {
+        await requireRoom(volume, { signal: either });
+        using lock = await this.lock(timelineId, either);
+        const made = await this.#remake(record, { spec, lock, signal: either });
+        const { pending: _, ...known } = record;
+        await this.#noteMade({ ...known, spec }, made);
+      });
     } catch (error) {
-      if (!this.#isClosed) await this.#records.put(spec.timelineId, record);
+      log.warn({ err: error, timeline_id: timelineId }, 'timeline could not be made again');
       throw error;
+    } finally {
+      this.#remaking.delete(timelineId);
     }
+    // What stays is found at the next start.
+    await volume.remove(formerTree(timelineId)).catch((error: unknown) => {
+      log.warn({ err: error, timeline_id: timelineId }, 'what a timeline was before stays');
+    });
   }
 
-  #hasSource({ spec: { source } }: TimelineRecord): boolean {
-    return source.kind === 'template' || this.isReady(source.timelineId);
+  #remake(
+    record: PendingRecord,
+    order: Pick<TreeOrder, 'spec' | 'lock' | 'signal'>,
+  ): Promise<MadeTree> {
+    const { uid, pending } = record;
+    const ownSecret = this.#open(record, record.sealedSecret);
+    const projectUid = this.#projectUids.get(record.spec.projectId);
+    return this.#options.remakeTree(
+      { ...order, ownSecret, projectUid, keepsHistory: true },
+      { uid, pending, inheritedSecrets: this.#inherited(record) },
+    );
   }
 
   /** Resolves when a timeline is not being made any more. */
@@ -205,7 +229,7 @@ export class Timelines {
 
   isReady(timelineId: TimelineId): boolean {
     const isThere = this.#records.get(timelineId)?.state === 'ready';
-    return isThere && !this.#deleting.has(timelineId);
+    return isThere && !this.#deleting.has(timelineId) && !this.#remaking.has(timelineId);
   }
 
   dataDirectory(timelineId: TimelineId): string {
@@ -273,13 +297,22 @@ export class Timelines {
     spec: TimelineSpec,
     { signal, ...options }: PutOptions,
   ): Promise<TimelineReady['origin']> {
-    const { timelineId } = spec;
+    return this.#unlessStopped(spec.timelineId, signal, (either) =>
+      this.#create(spec, { ...options, signal: either }),
+    );
+  }
+
+  /** Does work that the end of the host, or of the timeline, ends. */
+  async #unlessStopped<T>(
+    timelineId: TimelineId,
+    signal: AbortSignal | undefined,
+    work: (either: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     if (this.#isClosed) throw stopping();
     const creation = new AbortController();
     this.#creations.set(timelineId, creation);
-    const either = signal ? AbortSignal.any([creation.signal, signal]) : creation.signal;
     try {
-      return await this.#create(spec, { ...options, signal: either });
+      return await work(signal ? AbortSignal.any([creation.signal, signal]) : creation.signal);
     } finally {
       this.#creations.delete(timelineId);
     }
@@ -389,10 +422,8 @@ export class Timelines {
   async #resume(record: TimelineRecord): Promise<void> {
     const { spec } = record;
     try {
-      if (record.pending) {
-        if (this.#hasSource(record)) {
-          await this.#queue.run(spec.timelineId, () => this.#makeAgain(record, spec));
-        }
+      if (isPendingRecord(record)) {
+        await this.#queue.run(spec.timelineId, () => this.#makeAgain(record, spec));
         return;
       }
       if (record.state !== 'creating') await this.#noteCreating(record);
@@ -411,6 +442,12 @@ export class Timelines {
     if (!record.specApplied) return this.#resume(record);
     this.#options.log.error({ timeline_id: timelineId }, 'tree of a timeline is missing');
   }
+}
+
+type PendingRecord = TimelineRecord & Required<Pick<TimelineRecord, 'pending'>>;
+
+function isPendingRecord(record: TimelineRecord | undefined): record is PendingRecord {
+  return record?.pending !== undefined;
 }
 
 // A host does not serve before its timelines are made: control asks for this one again.
