@@ -23,6 +23,12 @@ const require = createRequire(import.meta.url);
 const WASM_MAJOR = 18;
 
 /**
+ * From here on `pg_dump` takes the rights on the schema `public` for those of Postgres 15, also on
+ * older servers, and writes down what differs; which `restoreSchema` relies on.
+ */
+const OLDEST_MAJOR = 15;
+
+/**
  * Finds every `pg_dump` of this machine, in no order; a package that holds only clients counts.
  * npm's Postgres has none.
  */
@@ -37,12 +43,13 @@ export async function findPgDumps(): Promise<readonly PgDump[]> {
  * @throws ComputeError `pg_dump_missing`; the `cause` advises the operator.
  */
 export function choosePgDump(pgDumps: readonly PgDump[], serverMajor: number): PgDump {
+  const oldest = Math.max(serverMajor, OLDEST_MAJOR);
   const [chosen] = pgDumps
-    .filter(({ major }) => major >= serverMajor)
+    .filter(({ major }) => major >= oldest)
     .sort((a, b) => Number(a.kind === 'wasm') - Number(b.kind === 'wasm') || a.major - b.major);
   if (chosen) return chosen;
   const found = pgDumps.map(({ major, path }) => `${path} (${major})`).join(', ') || 'none';
-  const advice = `found ${found}; run npm ci, or install the client programs of Postgres ${serverMajor} or newer`;
+  const advice = `found ${found}; run npm ci, or install the client programs of Postgres ${oldest} or newer`;
   const message = `no pg_dump for Postgres ${serverMajor} is installed`;
   throw new ComputeError('pg_dump_missing', message, { cause: new Error(advice) });
 }

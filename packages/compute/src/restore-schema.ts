@@ -18,6 +18,7 @@ export interface RestoreSchemaOptions {
 const DEFAULT_TIMEOUT_MS = 600_000;
 const INSUFFICIENT_PRIVILEGE = '42501';
 const MAX_QUOTED_CHARACTERS = 200;
+const FIRST_MAJOR_WITH_CLOSED_PUBLIC = 15;
 
 /**
  * Runs a dump of `dumpSchema` statement by statement; the roles that it names must exist. What was
@@ -49,10 +50,11 @@ async function restore(
   signal.addEventListener('abort', abort, { once: true });
   try {
     await connection.script(['SET synchronous_commit = off']);
-    const owner = await databaseOwner(connection);
+    const target = await readTarget(connection);
+    await closePublic(connection, target);
     for (const { statement } of splitStatements(sql)) {
       signal.throwIfAborted();
-      await runStatement(connection, statement, owner);
+      await runStatement(connection, statement, target.owner);
     }
     await makeDurable(connection);
   } finally {
@@ -60,11 +62,25 @@ async function restore(
   }
 }
 
-async function databaseOwner(connection: AdminConnection): Promise<string> {
-  const [row] = await connection.query<{ owner: string }>(
-    `SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = current_database()`,
+interface Target {
+  readonly owner: string;
+  readonly major: number;
+}
+
+async function readTarget(connection: AdminConnection): Promise<Target> {
+  const [row] = await connection.query<Target & Record<string, unknown>>(
+    `SELECT pg_get_userbyid(datdba) AS owner,
+        current_setting('server_version_num')::int / 10000 AS major
+      FROM pg_database WHERE datname = current_database()`,
   );
-  return row?.owner ?? '';
+  return row!;
+}
+
+// A dump says how the rights on this schema differ from those that it has from Postgres 15 on, which
+// leave creating to its owner.
+async function closePublic(connection: AdminConnection, { major }: Target): Promise<void> {
+  if (major >= FIRST_MAJOR_WITH_CLOSED_PUBLIC) return;
+  await connection.script(['REVOKE CREATE ON SCHEMA public FROM PUBLIC']);
 }
 
 async function runStatement(
