@@ -17,6 +17,9 @@ export default defineConfig({
           name: 'packages',
           include: ['packages/*/src/**/*.test.ts', 'bench/src/**/*.test.ts'],
           globalSetup,
+          // Tests wait for disks and clocks more than they compute; one worker, which is what vitest
+          // takes on two processors, leaves half of them idle.
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
