@@ -195,6 +195,14 @@ describe.each([17, 18])('an instance of Postgres %i', (major) => {
     await admin[Symbol.asyncDispose]();
   });
 
+  test('stops cleanly though a process of it was left stopped', async () => {
+    const place = await fixture.clone();
+    const instance = await fixture.start(place);
+    const [child] = childPids(instance.record.postmaster.pid);
+    process.kill(child!, 'SIGSTOP');
+    await expect(instance.stop('fast', { timeoutMs: 5_000 })).resolves.toEqual({ clean: true });
+  });
+
   test.each(sandboxLevels)('starts and stops in sandbox level %s', async (level) => {
     if (!fixture.sandbox.probes.find((probe) => probe.level === level)?.works) return;
     const place = await fixture.clone();

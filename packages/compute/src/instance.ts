@@ -1,10 +1,18 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { isLocked, isSameProcess, type ProcessIdentity, signalProcess, sleep } from '@pgfleet/kit';
+import {
+  identifyProcess,
+  isLocked,
+  isSameProcess,
+  type ProcessIdentity,
+  signalProcess,
+  sleep,
+} from '@pgfleet/kit';
 import { ComputeError } from './compute-error.ts';
 import { wasCleanShutdown } from './control-file.ts';
 import { SOCKET_NAME } from './postmaster-file.ts';
 import {
+  childPids,
   findLockHolders,
   findOrphanedBackends,
   findPostmasterAmong,
@@ -103,12 +111,22 @@ export class Instance {
     mode: StopMode = 'fast',
     { timeoutMs = 60_000, signal }: StopOptions = {},
   ): Promise<InstanceExit> {
+    this.#resumeChildren();
     for (const [name, limitMs] of escalation(mode, timeoutMs)) {
       signal?.throwIfAborted();
       signalProcess(this.record.postmaster, name);
       if (await this.#goneWithin(limitMs, signal)) return this.exited;
     }
     throw new ComputeError('instance_stop_timeout', 'postgres is still there after SIGKILL');
+  }
+
+  // Whoever was killed while it had one stopped, see whileStopped, left it deaf to everything else.
+  #resumeChildren(): void {
+    if (!this.isAlive()) return;
+    for (const pid of childPids(this.record.postmaster.pid)) {
+      const child = identifyProcess(pid);
+      if (child) signalProcess(child, 'SIGCONT');
+    }
   }
 
   async #goneWithin(limitMs: number, signal: AbortSignal | undefined): Promise<boolean> {

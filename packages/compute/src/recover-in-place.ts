@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
-import { sleep } from '@pgfleet/kit';
+import { identifyProcess, sleep } from '@pgfleet/kit';
+import type { ProcessIdentity } from '@pgfleet/kit';
 import type { AdminConnection } from './admin-connection.ts';
 import { rfc3339 } from './backup.ts';
 import { ComputeError } from './compute-error.ts';
@@ -171,13 +172,11 @@ async function promote(
   connection: AdminConnection,
   { postmasterPid, signal }: FinishOptions,
 ): Promise<void> {
-  const startupPid = await findStartup(connection, postmasterPid);
+  const startup = await findStartup(connection, postmasterPid);
   await connection.query('SELECT pg_promote(wait => false)');
   while (await isInRecovery(connection)) {
     await sleep(INTERVAL_MS, signal);
-    if (startupPid !== undefined) {
-      await whileStopped(startupPid, () => wakeStartup(connection), STOPPED_LIMIT_MS);
-    }
+    if (startup) await whileStopped(startup, () => wakeStartup(connection), STOPPED_LIMIT_MS);
   }
 }
 
@@ -191,11 +190,12 @@ async function isInRecovery(connection: AdminConnection): Promise<boolean> {
 async function findStartup(
   connection: AdminConnection,
   postmasterPid: number,
-): Promise<number | undefined> {
+): Promise<ProcessIdentity | undefined> {
   const [row] = await connection.query<{ pid: number }>(
     "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'",
   );
-  return row && findByNamespacePid(postmasterPid, row.pid);
+  const pid = row && findByNamespacePid(postmasterPid, row.pid);
+  return pid === undefined ? undefined : identifyProcess(pid);
 }
 
 // Refused as soon as the request was seen, which is what it is for.
