@@ -172,6 +172,7 @@ async function promote(
   connection: AdminConnection,
   { postmasterPid, signal }: FinishOptions,
 ): Promise<void> {
+  if (!(await isInRecovery(connection))) return;
   const startup = await findStartup(connection, postmasterPid);
   await connection.query('SELECT pg_promote(wait => false)');
   while (await isInRecovery(connection)) {
