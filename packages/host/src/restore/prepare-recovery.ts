@@ -104,9 +104,7 @@ async function placeWal(
   { signal }: TreeOrder,
 ): Promise<PreparedRecovery> {
   using files = DataDirectory.open(dataDirectory);
-  await files.clear('pg_wal');
-  await files.clear('pg_wal/archive_status');
-  if (base.backupLabel !== null) await files.write('backup_label', base.backupLabel);
+  await beginAt(files, base);
   const store = await walStores.of(timelineId);
   using live = DataDirectory.open(timelines.dataDirectory(timelineId));
   await bringTimelineHistory(live, files);
@@ -118,6 +116,13 @@ async function placeWal(
     .then(() => undefined, asDamage);
   if (damage && damage.fromLsn <= parseLsn(base.consistentLsn)) throw damage;
   return { base, dataDirectory, timelineNumber, endLsn, damage };
+}
+
+/** Has a clone of a point begin at its point, with whatever WAL is put into its `pg_wal` then. */
+export async function beginAt(files: DataDirectory, { backupLabel }: PointRecord): Promise<void> {
+  await files.clear('pg_wal');
+  await files.clear('pg_wal/archive_status');
+  if (backupLabel !== null) await files.write('backup_label', backupLabel);
 }
 
 // The WAL before the damage is in place, and may be all that the target needs.

@@ -12,7 +12,7 @@ import { DamagedPoint } from './damaged-point.ts';
 import { dropPoints } from './drop-points.ts';
 import { makeTree } from './make-tree.ts';
 import { leaveToLaunch } from './postpone-recovery.ts';
-import { clonePoint, isDamage } from './prepare-recovery.ts';
+import { beginAt, clonePoint, isDamage } from './prepare-recovery.ts';
 import type { PreparedRecovery } from './prepare-recovery.ts';
 import { recover } from './recover-copy.ts';
 
@@ -146,9 +146,7 @@ async function prepareAgain(
   if (!base || !(await volume.exists(former))) throw new PgfleetError('point_not_available');
   const dataDirectory = await clonePoint(parts, { base, uid }, order);
   using files = DataDirectory.open(dataDirectory);
-  await files.clear('pg_wal');
-  await files.clear('pg_wal/archive_status');
-  if (base.backupLabel !== null) await files.write('backup_label', base.backupLabel);
+  await beginAt(files, base);
   using live = DataDirectory.open(volume.path(former));
   const { timelineNumber } = pending;
   const names = (await live.list('pg_wal')).filter((name) => isOfSource(name, timelineNumber));
