@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
@@ -349,12 +349,15 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
   });
 });
 
-/** Files and directories below the host's that carry a name. */
+/** Files and directories below the host's that carry a name, while the host may be removing some. */
 function traces(name: TimelineId | string): readonly string[] {
-  const all = execFileSync('find', [directory, '-ignore_readdir_race', '-name', `*${name}*`], {
+  const found = spawnSync('find', [directory, '-name', `*${name}*`], {
     encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
   });
-  return all.split('\n').filter(Boolean);
+  const trouble = found.stderr.split('\n').filter(Boolean);
+  expect(trouble.filter((line) => !line.endsWith('No such file or directory'))).toEqual([]);
+  return found.stdout.split('\n').filter(Boolean);
 }
 
 /** Control groups of an endpoint, in either version of them. */

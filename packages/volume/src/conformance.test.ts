@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmod,
@@ -29,6 +30,7 @@ import {
   TestVolume,
   unpublished,
 } from './test-volume.ts';
+import { stepBytes } from './trees/share-file.js';
 import type { TreeJob } from './trees/tree-jobs.js';
 import type { Volume } from './volume.ts';
 import { VolumeError } from './volume-error.ts';
@@ -260,6 +262,21 @@ for (const ground of await findGrounds()) {
             owner: tenant,
           });
           expect(await readdir(clone)).toEqual(expect.arrayContaining(lasting));
+        }
+      });
+
+      it('of a large file has every byte of it, whatever its length', async () => {
+        await using test = await TestVolume.open(ground);
+        const { volume } = test;
+        const path = await volume.create('a');
+        const sizes = [2 * stepBytes, 2 * stepBytes + 8192, 3 * stepBytes - 1];
+        for (const size of sizes) await writeFile(join(path, `of-${size}`), randomBytes(size));
+        const { path: clone } = await volume.clone('a', 'b');
+        for (const size of sizes) {
+          const [original, copy] = await Promise.all(
+            [path, clone].map((tree) => readFile(join(tree, `of-${size}`))),
+          );
+          expect(copy?.equals(original!)).toBe(true);
         }
       });
     });

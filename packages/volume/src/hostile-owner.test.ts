@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   chown,
   link,
+  lstat,
   mkdir,
   readFile,
   readdir,
@@ -18,8 +19,10 @@ import { runCommand } from './command.ts';
 import { rootLayout } from './layout.ts';
 import { findGrounds } from './test-grounds.ts';
 import { swept, TestVolume } from './test-volume.ts';
+import { stepBytes } from './trees/share-file.js';
 
 const swapper = fileURLToPath(new URL('./test-swapper.js', import.meta.url));
+const resizer = fileURLToPath(new URL('./test-resizer.js', import.meta.url));
 const tenant = { uid: 61_001, gid: 61_002 };
 const secret = 'the secret of somebody else';
 const pairs = 20;
@@ -122,6 +125,25 @@ for (const ground of await findGrounds()) {
       await truncate(file, 13);
       expect(await readFile(join((await clone).path, 'file'), 'utf8')).toMatch(/^the beginning/);
     });
+
+    it('gives a clone of a file that grows and shrinks one of its lengths', async () => {
+      await using test = await TestVolume.open(ground);
+      const { volume } = test;
+      const file = join(await volume.create('a'), 'file');
+      await writeFile(file, Buffer.alloc(6 * stepBytes, 'x'));
+      const lengths = [6 * stepBytes, 3 * stepBytes + 8192, 8192];
+      await using _tenant = await startTenant(resizer, volume.path('a'), [
+        file,
+        ...lengths.map(String),
+      ]);
+      for (let index = 0; index < 20; index++) {
+        const { path: clone } = await volume.clone('a', 'b', { inUse: true });
+        const { size } = await lstat(join(clone, 'file'));
+        expect(size).toBeGreaterThanOrEqual(8192);
+        expect(size).toBeLessThanOrEqual(6 * stepBytes);
+        await volume.remove('b');
+      }
+    });
   });
 }
 
@@ -150,8 +172,17 @@ async function makePairs(path: string, outside: string): Promise<string[]> {
   return names;
 }
 
-async function startSwapping(cwd: string, names: readonly string[]): Promise<AsyncDisposable> {
-  const child = spawn(process.execPath, [swapper, ...names], {
+function startSwapping(cwd: string, names: readonly string[]): Promise<AsyncDisposable> {
+  return startTenant(swapper, cwd, names);
+}
+
+/** Runs a program of the tenant, from the moment on at which it says that it has begun. */
+async function startTenant(
+  program: string,
+  cwd: string,
+  args: readonly string[],
+): Promise<AsyncDisposable> {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -11,7 +11,8 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { callsLinux, shareBlocks } from './file-calls.js';
+import { callsLinux } from './file-calls.js';
+import { shareFile } from './share-file.js';
 import { hasChanged, TreeDirectory } from './tree-directory.js';
 
 const shareFlags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE;
@@ -96,7 +97,7 @@ export function cloneTree(job, checkpoint) {
       return;
     }
     to.withNewFile(name, (fd) => {
-      if (by === 'reflink') shareBlocks(file.fd, fd);
+      if (by === 'reflink') shareFile(file, fd, checkpoint);
       else copyContent(file, fd, checkpoint);
       if (chowns) fchownSync(fd, uid, gid);
       const mode = file.stat.mode & 0o777;

@@ -17,8 +17,10 @@ const ioctlWith = libc?.func('int ioctl(int, unsigned long, void *)');
 const O_CLOEXEC = 0o2000000;
 // Of linux/fs.h, with the structs that go with them.
 const FICLONE = 0x40049409;
+const FICLONERANGE = 0x4020940d;
 const FIDEDUPERANGE = 0xc0189436;
 const FS_IOC_FIEMAP = 0xc020660b;
+const cloneRangeBytes = 32;
 const dedupeBytes = 24 + 32;
 const fiemapBytes = 32;
 const fiemapExtentBytes = 56;
@@ -50,6 +52,24 @@ export function openAt(directory, name, { flags, mode }) {
  */
 export function shareBlocks(source, target) {
   if (ioctl?.(target, FICLONE, source) !== 0) fail('ioctl_ficlone');
+}
+
+/**
+ * Makes a stretch of a file share the blocks of the same stretch of another. Throws EINVAL when that
+ * ends beyond the source. See ioctl_ficlonerange(2).
+ *
+ * @param {number} source
+ * @param {number} target
+ * @param {{ readonly at: number, readonly length: number }} range Whole blocks; a length of 0 reaches
+ * to the end of the source, wherever that is.
+ */
+export function shareRange(source, target, { at, length }) {
+  const range = Buffer.alloc(cloneRangeBytes);
+  range.writeBigInt64LE(BigInt(source), 0);
+  range.writeBigUInt64LE(BigInt(at), 8);
+  range.writeBigUInt64LE(BigInt(length), 16);
+  range.writeBigUInt64LE(BigInt(at), 24);
+  if (ioctlWith?.(target, FICLONERANGE, range) !== 0) fail('ioctl_ficlonerange');
 }
 
 /**
