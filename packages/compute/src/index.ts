@@ -62,6 +62,7 @@ export { type Head, markHead } from './mark-head.ts';
 export { currentOwner, type Owner } from './owner.ts';
 export { type Activity, readActivity } from './read-activity.ts';
 export { type ClusterContent, type ContentRole, readContent } from './read-content.ts';
+export type { Primary } from './primary-conninfo.ts';
 export { preparedRoom } from './prepared-room.ts';
 export { readVerifiers } from './read-verifiers.ts';
 export {
@@ -71,6 +72,15 @@ export {
   type RecoveryTarget,
   silenceSubscriptions,
 } from './recover-cluster.ts';
+export {
+  admitStandbys,
+  type Following,
+  followerSettings,
+  prepareFollower,
+  readFollowing,
+  reload,
+  untilReplayed,
+} from './follow-primary.ts';
 export {
   finishInPlace,
   type InPlaceTarget,

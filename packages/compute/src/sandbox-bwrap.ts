@@ -19,6 +19,7 @@ export function bwrapCommand(
         ['--ro-bind', place.view.directory, '/postgres'],
         ['--bind', place.dataDirectory, '/data'],
         ['--bind', place.socketDirectory, '/run/postgresql'],
+        peerArguments(place.peerDirectories),
         ['--chdir', '/', '--'],
         place.owner ? dropTo(place.owner) : [],
         program,
@@ -26,6 +27,16 @@ export function bwrapCommand(
     ],
     texts: [passwdOf(owner), 'hosts: files\n', '127.0.0.1 localhost\n::1 localhost\n'],
   };
+}
+
+/** Where the program sees a directory that another one listens in. */
+export function bwrapPeer(index: number): string {
+  return `/run/peer${index}`;
+}
+
+// Whoever may connect to a socket may do so on a mount that is read-only as well.
+function peerArguments(directories: readonly string[] = []): readonly string[] {
+  return directories.flatMap((path, index) => ['--ro-bind', path, bwrapPeer(index)]);
 }
 
 // Postgres is pid 1 of its namespace: one process less, and when it dies the kernel ends the rest.

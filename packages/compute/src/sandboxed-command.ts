@@ -1,12 +1,18 @@
 import { join } from 'node:path';
-import { bwrapCommand } from './sandbox-bwrap.ts';
+import { bwrapCommand, bwrapPeer } from './sandbox-bwrap.ts';
 import { rootUnshareCommand, userUnshareCommand } from './sandbox-unshare.ts';
 import type { InsidePaths, SandboxedCommand, SandboxedPlace, SandboxLevel } from './sandbox.ts';
 
 /** The paths a program will see at a level; needed to write its arguments. */
 export function insidePaths(level: SandboxLevel, place: SandboxedPlace): InsidePaths {
+  const { peerDirectories = [] } = place;
   if (level === 'bwrap') {
-    return { bin: join('/postgres', place.view.binPath), data: '/data', run: '/run/postgresql' };
+    return {
+      bin: join('/postgres', place.view.binPath),
+      data: '/data',
+      run: '/run/postgresql',
+      peers: peerDirectories.map((_, index) => bwrapPeer(index)),
+    };
   }
   if (level === 'unshare' && place.owner) {
     const base = stagingDirectory(place);
@@ -14,12 +20,14 @@ export function insidePaths(level: SandboxLevel, place: SandboxedPlace): InsideP
       bin: join(base, 'view', place.view.binPath),
       data: `${base}/data`,
       run: `${base}/run`,
+      peers: peerDirectories.map((_, index) => `${base}/peer${index}`),
     };
   }
   return {
     bin: join(place.view.directory, place.view.binPath),
     data: place.dataDirectory,
     run: place.socketDirectory,
+    peers: peerDirectories,
   };
 }
 
@@ -40,7 +48,8 @@ export function sandboxedCommand(
 
 // Mounting over this directory in a private namespace must not hide what is to be mounted there.
 function stagingDirectory(place: SandboxedPlace): string {
-  const needed = [place.view.directory, place.dataDirectory, place.socketDirectory];
+  const { view, dataDirectory, socketDirectory, peerDirectories = [] } = place;
+  const needed = [view.directory, dataDirectory, socketDirectory, ...peerDirectories];
   const free = ['/mnt', '/media', '/srv', '/opt'].find(
     (base) => !needed.some((path) => `${path}/`.startsWith(`${base}/`)),
   );

@@ -15,6 +15,7 @@ import {
   removeStalePostmasterFiles,
   SOCKET_NAME,
 } from './postmaster-file.ts';
+import { type Primary, primaryConninfo } from './primary-conninfo.ts';
 import { findLockHolders, findPostmaster } from './process-tree.ts';
 import type { Sandbox } from './sandbox.ts';
 import { insidePaths, sandboxedCommand } from './sandboxed-command.ts';
@@ -37,6 +38,8 @@ export interface StartInstanceOptions {
   readonly settings: PostgresSettings;
   /** Given in a file that {@link changeSettings} writes anew; pgfleet's own file is not read when left out. */
   readonly changeable?: PostgresSettings;
+  /** What it follows, if it is the standby of another one; see {@link prepareFollower}. */
+  readonly primary?: Primary;
   /** Required when root, ignored otherwise. */
   readonly owner?: Owner;
   /**
@@ -95,7 +98,10 @@ export async function startInstance(options: StartInstanceOptions): Promise<Inst
 
 async function start(options: StartInstanceOptions): Promise<Instance> {
   const owner = effectiveOwner(options.owner);
-  prepareSocketDirectory(options.socketDirectory, owner);
+  const peers = options.primary?.socketDirectories ?? [];
+  for (const directory of [options.socketDirectory, ...peers]) {
+    prepareSocketDirectory(directory, owner);
+  }
   removeStalePostmasterFiles(options.dataDirectory, options.socketDirectory);
   if (options.changeable) await writeSettings(options.dataDirectory, options.changeable);
   const logStart = logBytes(options.logFile);
@@ -115,10 +121,12 @@ async function start(options: StartInstanceOptions): Promise<Instance> {
 }
 
 function spawnPostgres(options: StartInstanceOptions, owner: Owner | undefined): ChildProcess {
-  const place = { ...options, owner };
+  const peerDirectories = options.primary?.socketDirectories;
+  const place = { ...options, owner, peerDirectories };
   const inside = insidePaths(options.sandbox.level, place);
   const settings = {
     ...options.settings,
+    ...(options.primary ? { primary_conninfo: primaryConninfo(inside) } : {}),
     unix_socket_directories: inside.run,
     ...(options.changeable ? { config_file: join(inside.data, SETTINGS_FILE) } : {}),
   };

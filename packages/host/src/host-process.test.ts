@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import type { EndpointId } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { newTenant, postmasters, queryValue, startTenant } from './test-host.ts';
+import { connect, newTenant, postmasters, queryValue, startTenant } from './test-host.ts';
 import { HostProcesses } from './test-host-process.ts';
 
 let hosts: HostProcesses;
@@ -32,6 +33,22 @@ test('computes serve on while their host is killed, and the next host adopts the
 
   await client.host.suspend(endpointId);
   expect(postmasters(hosts.path, timeline.timelineId)).toEqual([]);
+});
+
+test('a replica reads on while its host is killed, and the next host keeps it', async () => {
+  const first = await hosts.start();
+  const { endpoint, socketPath } = await startTenant(client.host);
+  await queryValue(socketPath, 'CREATE TABLE t AS SELECT 1 AS n');
+  const endpointId = 'ep-replica' as EndpointId;
+  await client.host.putEndpoint({ ...endpoint, endpointId, type: 'read_only' });
+  const replica = await client.host.start(endpointId);
+  await using reader = await connect(replica.socketPath);
+  await hosts.kill(first, 'SIGKILL');
+  await queryValue(socketPath, 'INSERT INTO t VALUES (2)');
+  await hosts.start();
+  const isFollowing = async () => (await reader.client.query('SELECT FROM t')).rowCount === 2;
+  await waitUntil(isFollowing, { what: 'the replica to follow', timeoutMs: 10_000 });
+  expect(await client.host.start(endpointId)).toEqual({ ...replica, started: false });
 });
 
 test('a compute that dies while no host runs is known to be gone', async () => {

@@ -25,7 +25,10 @@ export async function openHost(options: HostOptions, shutdown: Shutdown): Promis
   const services = openServices(ground);
   const { endpoints } = services;
   await endpoints.adopt();
-  await ground.timelines.recover((timelineId) => endpoints.stopOn(timelineId));
+  await ground.timelines.recover(
+    (timelineId) => endpoints.stopOn(timelineId),
+    (timelineId) => ground.claims.isClaimed(timelineId),
+  );
   await services.timeTravel.recover();
   await stopStrays(ground);
   await sweepHistory(ground);

@@ -10,6 +10,7 @@ import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointParts } from './endpoints/endpoint.ts';
 import { isEndpointSpec } from './endpoints/endpoint-spec.ts';
 import { Proxies } from './endpoints/proxies.ts';
+import { ReplicaWatch } from './endpoints/replica-watch.ts';
 import { WriteWatch } from './endpoints/write-watch.ts';
 import { isUsageRecord } from './endpoints/usage-meter.ts';
 import type { Ground } from './open-ground.ts';
@@ -47,13 +48,19 @@ export function openServices(ground: Ground): OpenServices {
   let reporter: Reporter | undefined;
   const endpoints = openEndpoints(ground, {
     arrivals,
-    onChange: ({ spec }) => reporter?.changed(spec.endpointId),
+    onChange: ({ spec, running }) => {
+      reporter?.changed(spec.endpointId);
+      if (running && timelines.isFollowed(running.timelineId)) {
+        void replicas.started(running.timelineId, endpoints.running());
+      }
+    },
     onRest: ({ spec }, timelineId) => {
       timeTravel.rested(spec.endpointId);
       void keeper.rested(timelineId);
       reporter?.grown(timelineId);
     },
   });
+  const replicas = new ReplicaWatch(ground);
   const keeper = new HistoryKeeper(ground);
   const timeTravel = new TimeTravel(ground, endpoints);
   const proxies = new Proxies(
@@ -65,7 +72,7 @@ export function openServices(ground: Ground): OpenServices {
   const info = () => describe(ground, endpoints);
   const run = (shutdown: Shutdown) => {
     reporter = openReporter(ground, { endpoints, past, info, shutdown });
-    tick({ ground, endpoints, proxies, reporter, shutdown });
+    tick({ ground, endpoints, replicas, proxies, reporter, shutdown });
     keepHistory({ ground, keeper, endpoints, reporter, shutdown });
     const limitMs = SUSPEND_ALL_LIMIT_MS;
     shutdown.add({
@@ -215,12 +222,13 @@ function keepHistory({ ground, keeper, endpoints, reporter, shutdown }: HistoryK
 interface Ticking {
   readonly ground: Ground;
   readonly endpoints: Endpoints;
+  readonly replicas: ReplicaWatch;
   readonly proxies: Proxies;
   readonly reporter: Reporter | undefined;
   readonly shutdown: Shutdown;
 }
 
-function tick({ ground, endpoints, proxies, reporter, shutdown }: Ticking): void {
+function tick({ ground, endpoints, replicas, proxies, reporter, shutdown }: Ticking): void {
   let count = 0;
   const { log } = ground.options;
   const writes = new WriteWatch({
@@ -233,6 +241,7 @@ function tick({ ground, endpoints, proxies, reporter, shutdown }: Ticking): void
     if (++count % REPORT_RUNNING_EVERY_TICKS > 0) return;
     const running = endpoints.running();
     void writes.look(running);
+    void replicas.look(running);
     for (const { spec } of running) reporter?.changedSlightly(spec.endpointId);
   }, TICK_MS);
   shutdown.add({ name: 'ticks', limitMs: 1000, run: async () => clearInterval(timer) });

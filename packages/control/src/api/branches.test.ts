@@ -231,7 +231,6 @@ test('names are unique, wrong wishes are refused', async () => {
     [{ branch: { expires_at: '2999-01-01T00:00:00Z' } }, 400, '30 days'],
     [{ branch: { expires_at: 'soon' } }, 400, 'expires_at is not a time'],
     [{ branch: { expires_at: '' } }, 400, 'expires_at is not a time'],
-    [{ endpoints: [{ type: 'read_only' }] }, 501, 'read_only endpoints are not available'],
     [{ endpoints: [...endpoints, ...endpoints] }, 409, 'read_write endpoint already exists'],
     [{ endpoints: [{ type: 'none' }] }, 400, 'endpoints.0.type'],
   ];
@@ -542,7 +541,6 @@ test('an endpoint is added to a branch and deleted again', async () => {
       payload: { endpoint: { branch_id: branchId, type: 'read_write', ...more } },
     });
   expect((await create(main.id)).status).toBe(409);
-  expect((await create(branch.id, { type: 'read_only' })).status).toBe(501);
   expect((await create(branch.id, { region_id: 'mars' })).status).toBe(400);
   const created = await create(branch.id, { name: 'second' });
   expect(created.status).toBe(201);

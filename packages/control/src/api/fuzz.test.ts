@@ -1,5 +1,4 @@
-import { keepAnswerCounts, SeededRandom, unsupportedRequests } from '@pgfleet/testkit';
-import type { UnsupportedRequest } from '@pgfleet/testkit';
+import { keepAnswerCounts, SeededRandom } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import {
   describe,
@@ -35,7 +34,6 @@ afterAll(async () => {
 });
 
 const succeeded = new Set<string>();
-const unsupported = new Set<UnsupportedRequest>();
 
 test.each(fuzzedOperations.map((operation) => [operation.ours.operationId, operation] as const))(
   '%s takes or refuses what is valid, and refuses what is not',
@@ -60,24 +58,10 @@ test('of every operation a valid request succeeded', () => {
   expect(failed).toEqual([]);
 });
 
-test('every request that is listed as not supported is one', () => {
-  expect(unsupportedRequests.filter((each) => !unsupported.has(each))).toEqual([]);
-});
-
 async function tryValid(fuzz: Fuzz, request: FuzzedRequest): Promise<string[]> {
   counts['fuzzed valid requests'] += 1;
   const { status, text, problems } = await send(fuzz, request);
   if (status < 300) succeeded.add(fuzz.ours.operationId);
-  if (status === 501) {
-    const known = unsupportedRequests.find(
-      ({ operationIds, message }) =>
-        operationIds.includes(fuzz.ours.operationId) && message.test(text),
-    );
-    if (known) {
-      unsupported.add(known);
-      return problems;
-    }
-  }
   return status < 500 ? problems : [...problems, describe(request, status, text)];
 }
 

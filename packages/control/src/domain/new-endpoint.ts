@@ -1,4 +1,4 @@
-import { newEndpointId, PgfleetError } from '@pgfleet/contract';
+import { newEndpointId } from '@pgfleet/contract';
 import type {
   DefaultEndpointSettings,
   EndpointCreateRequest,
@@ -46,14 +46,13 @@ export interface EndpointProject {
 /**
  * Decides what a new endpoint is: what the request leaves out is the project's default.
  *
- * @throws PgfleetError `invalid_request`; `not_implemented` for a read-only one.
+ * @throws PgfleetError `invalid_request`.
  */
 export function planEndpoint(
   request: EndpointOptions,
   project: EndpointProject,
   installation: Installation,
 ): NewEndpoint {
-  if (request.type !== 'read_write') throw noSecondCompute();
   const defaults = defaultEndpoint(project.default_endpoint_settings);
   const current = { minCu: defaults.min_cu, maxCu: defaults.max_cu };
   const { minCu, maxCu } = changeComputeLimits(current, request, 'endpoint');
@@ -90,11 +89,4 @@ export function defaultEndpoint(defaults: DefaultEndpointSettings) {
       ...(poolSettings ? { pgbouncer_settings: poolSettings } : {}),
     },
   };
-}
-
-// Two instances on one timeline would destroy it.
-function noSecondCompute(): PgfleetError {
-  return new PgfleetError('not_implemented', {
-    message: 'read_only endpoints are not available: a timeline is served by one compute',
-  });
 }

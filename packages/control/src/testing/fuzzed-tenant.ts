@@ -102,7 +102,7 @@ export class FuzzedTenant {
       db_name: ['neondb'],
       region_id: ['aws-us-east-2'],
       frequency: ['daily', 'monthly'],
-      type: ['read_write'],
+      type: ['read_write', 'read_only'],
     };
   }
 

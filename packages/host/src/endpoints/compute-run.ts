@@ -12,6 +12,7 @@ import {
   readOwnWalCount,
   readWalCount,
   removeRebuildableCaches,
+  untilReplayed,
 } from '@pgfleet/compute';
 import type { Activity, Instance, LimitGroup, StopMode, WalCount } from '@pgfleet/compute';
 import type { EndpointId, EndpointSpec, TimelineId } from '@pgfleet/contract';
@@ -202,7 +203,7 @@ export class ComputeRun {
   async configure(spec: EndpointSpec): Promise<void> {
     this.setLimits(spec);
     // What shows the past goes on as it was begun.
-    if (this.#showsThePast) return;
+    if (this.#isEphemeral && !this.follows) return;
     const { timelines } = this.#parts;
     const settings = await computeSettings(this.#parts, spec, timelines.ready(this.timelineId));
     const dataDirectory = timelines.dataDirectory(this.timelineId);
@@ -280,6 +281,7 @@ export class ComputeRun {
     try {
       const origin = await this.#recoverInPlace(signal);
       if (origin) phases.mark('recovery');
+      await this.#catchUp(signal);
       if (!timelines.ready(this.timelineId).specApplied) await this.#applyInitialSpec(origin);
       phases.mark('spec');
       this.#noteInstance();
@@ -306,6 +308,14 @@ export class ComputeRun {
     await histories.update(this.timelineId, (history) => ({ ...history, born }));
     const asked = pending.target.kind === 'time' ? pending.target.at : undefined;
     return { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? born.at };
+  }
+
+  /** Gets to where the timeline was that a replica follows, when it was asked for. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const { follows, origin } = this.#parts.timelines.ready(this.timelineId);
+    if (!follows || !origin) return;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(IN_PLACE_TIMEOUT_MS)]);
+    await this.#session.use((connection) => untilReplayed(connection, origin.lsn, limit));
   }
 
   async #applyInitialSpec(origin: TimelineRecord['origin']): Promise<void> {
@@ -340,8 +350,9 @@ export class ComputeRun {
       return await this.#session.use(async (connection) => {
         rmSync(this.socketPath, { force: true });
         await terminateClients(connection);
+        if (this.#isEphemeral) return undefined;
         this.#walCount = await readWalCount(connection);
-        return this.#showsThePast ? undefined : readLastWords(connection);
+        return readLastWords(connection);
       });
     } catch (error) {
       this.#warn(error, 'the end was not noted, the next login starts the compute');
@@ -356,7 +367,12 @@ export class ComputeRun {
     });
   }
 
-  get #showsThePast(): boolean {
+  /** The timeline that its own follows, if it is a replica's. */
+  get follows(): TimelineId | undefined {
+    return this.#parts.timelines.find(this.timelineId)?.follows;
+  }
+
+  get #isEphemeral(): boolean {
     return this.#parts.timelines.ready(this.timelineId).ephemeral === true;
   }
 

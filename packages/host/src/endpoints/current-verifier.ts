@@ -2,6 +2,7 @@ import { PgfleetError } from '@pgfleet/contract';
 import { retry } from '@pgfleet/kit';
 import { toHostError } from '../host-error.ts';
 import type { HostLayout } from '../storage/host-layout.ts';
+import type { TimelineClaims } from '../timelines/timeline-claims.ts';
 import type { Timelines } from '../timelines/timelines.ts';
 import type { ComputeRun } from './compute-run.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -9,6 +10,7 @@ import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
 
 export interface VerifierSources {
   readonly timelines: Timelines;
+  readonly claims: TimelineClaims;
   readonly layout: HostLayout;
 }
 
@@ -31,9 +33,9 @@ export async function currentVerifier(
   const end = performance.now() + TIMEOUT_MS;
   while (performance.now() < end) {
     await endpoint.settle();
-    const { running } = endpoint;
+    const running = runOf(endpoint, sources);
     if (running) {
-      const verifier = await ask(running, role, endpoint);
+      const verifier = await ask(running, role, () => runOf(endpoint, sources));
       if (verifier !== undefined) return verifier;
       continue;
     }
@@ -49,15 +51,20 @@ export async function currentVerifier(
 async function ask(
   run: ComputeRun,
   role: string,
-  endpoint: Endpoint,
+  current: () => ComputeRun | undefined,
 ): Promise<string | null | undefined> {
-  const isStillRunning = () => endpoint.running === run;
+  const isStillRunning = () => current() === run;
   try {
     return await retry(() => run.verifierOf(role), { ...ASKING, retryable: isStillRunning });
   } catch (error) {
     if (isStillRunning()) throw toHostError(error, 'unavailable');
     return undefined;
   }
+}
+
+// A replica that sleeps has the roles of whatever runs on its branch.
+function runOf({ running, spec }: Endpoint, { claims }: VerifierSources): ComputeRun | undefined {
+  return running ?? claims.running(spec.timelineId);
 }
 
 function restingVerifiers(

@@ -15,7 +15,9 @@ import { besides } from './compute-place.ts';
 import type { ComputePlace } from './compute-place.ts';
 import { ComputeRun } from './compute-run.ts';
 import { IdleWatch } from './idle-watch.ts';
+import { endFollowing } from './follower.ts';
 import { openCompute } from './open-compute.ts';
+import { computeSpec, isReplica, servedTimelineId } from './served-timeline.ts';
 import { Successor } from './successor.ts';
 import { UsageMeter } from './usage-meter.ts';
 import type { UsageRecord } from './usage-meter.ts';
@@ -87,7 +89,12 @@ export class Endpoint {
 
   /** The timeline that the compute runs on, or would run on. */
   get timelineId(): TimelineId {
-    return this.#run?.timelineId ?? this.#spec.timelineId;
+    return this.#run?.timelineId ?? this.servedTimelineId;
+  }
+
+  /** The timeline that its compute is to run on. */
+  get servedTimelineId(): TimelineId {
+    return servedTimelineId(this.#spec);
   }
 
   status(): EndpointStatus {
@@ -126,6 +133,8 @@ export class Endpoint {
    * @throws PgfleetError as {@link start} does.
    */
   openNext(timelineId: TimelineId): Promise<void> {
+    // A replica cannot follow what does not run yet.
+    if (isReplica(this.#spec)) return Promise.resolve();
     return this.#inTime(async (deadline) => {
       while (timelineId !== this.#spec.timelineId) {
         deadline.throwIfAborted();
@@ -191,7 +200,7 @@ export class Endpoint {
    * @throws PgfleetError `invalid_request` when Postgres does not accept its settings.
    */
   async configure(spec: EndpointSpec): Promise<void> {
-    const isAnotherTimeline = spec.timelineId !== this.timelineId;
+    const isAnotherTimeline = servedTimelineId(spec) !== this.timelineId;
     this.#spec = spec;
     if (isAnotherTimeline) return this.#changeOver();
     const { running } = this;
@@ -263,7 +272,7 @@ export class Endpoint {
   // A launch that fails has said why, and the next one tells its client.
   async #changeOver(): Promise<void> {
     await this.settle();
-    while (this.#run && this.#run.timelineId !== this.#spec.timelineId) {
+    while (this.#run && this.#run.timelineId !== this.servedTimelineId) {
       if (this.#state === 'active') this.#apply('suspend');
       await this.settle();
     }
@@ -359,10 +368,10 @@ export class Endpoint {
       const next = await this.#takeSuccessor(spec.timelineId);
       this.#place = next?.place ?? this.#freePlace;
       const options = { place: this.#place, timeoutMs, signal };
-      const run = next ?? (await openCompute(this.#parts, spec, options));
+      const run = next ?? (await openCompute(this.#parts, computeSpec(spec), options));
       this.#run = run;
       this.usage.begin(next ? new Date() : run.startedAt);
-      this.usage.beginWriting(spec.timelineId, run.takeWalCount());
+      this.usage.beginWriting(run.timelineId, run.takeWalCount());
       this.#launchedMs = performance.now();
       this.#apply('launched');
       if (next || this.#spec !== spec) this.#catchUp(run);
@@ -402,7 +411,7 @@ export class Endpoint {
     const { claims, log } = this.#parts;
     const { endpointId } = this.#spec;
     try {
-      if (run) await run[this.#endingOf(run)]();
+      if (run) await this.#end(run);
     } catch (error) {
       // The lock keeps the next start out for as long as anything of this run is left.
       log.error({ err: error, endpoint_id: endpointId }, 'compute could not be stopped');
@@ -414,14 +423,20 @@ export class Endpoint {
       if (run) this.usage.endWriting(run, run.takeWalCount());
       this.usage.end();
       this.#apply('stopped');
-      this.#parts.onRest(this, run?.timelineId ?? this.#spec.timelineId);
+      this.#parts.onRest(this, run?.timelineId ?? this.servedTimelineId);
     }
   }
 
-  // The next client waits for the timeline that the endpoint came to, not for the one that it left.
+  async #end(run: ComputeRun): Promise<void> {
+    await run[this.#endingOf(run)]();
+    if (run.follows) await endFollowing(this.#parts, run.timelineId);
+  }
+
+  // The next client waits for the timeline that the endpoint came to, not for the one that it left; and
+  // what a replica leaves is of no use.
   #endingOf(run: ComputeRun): 'rest' | 'leave' | 'destroy' {
-    const hasLeft = run.timelineId !== this.#spec.timelineId;
-    return this.#ending === 'rest' && hasLeft ? 'leave' : this.#ending;
+    const hasLeft = run.timelineId !== this.servedTimelineId;
+    return this.#ending === 'rest' && (hasLeft || run.follows) ? 'leave' : this.#ending;
   }
 
   #watch(): void {
@@ -461,7 +476,7 @@ export class Endpoint {
 
   // One on another timeline than the endpoint's, or half started or half stopped, is of no use.
   #isRunnable(run: ComputeRun): boolean {
-    return this.#isAllowed && run.timelineId === this.#spec.timelineId && run.isUsable;
+    return this.#isAllowed && run.timelineId === this.servedTimelineId && run.isUsable;
   }
 
   get #isAllowed(): boolean {

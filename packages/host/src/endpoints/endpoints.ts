@@ -20,9 +20,10 @@ import { currentVerifier } from './current-verifier.ts';
 import { Endpoint } from './endpoint.ts';
 import { isEphemeral } from './ephemeral-id.ts';
 import type { EndpointParts } from './endpoint.ts';
+import { isReplica } from './served-timeline.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
-export interface EndpointsParts extends EndpointParts {
+export interface EndpointsParts extends Omit<EndpointParts, 'writerOf'> {
   readonly specs: RecordStore<EndpointSpec>;
   readonly usage: RecordStore<UsageRecord>;
   readonly arrivals: Arrivals;
@@ -34,7 +35,7 @@ const PERSIST_MS = 60_000;
 
 /** All endpoints of a host, by id. */
 export class Endpoints {
-  readonly #parts: EndpointsParts;
+  readonly #parts: EndpointsParts & EndpointParts;
   readonly #endpoints = new Map<EndpointId, Endpoint>();
   readonly #queue = new KeyedQueue();
   readonly #writes = new Set<Promise<void>>();
@@ -47,7 +48,8 @@ export class Endpoints {
       if (endpoint.state === 'active') this.#persist(endpoint, false);
       if (endpoint.state === 'idle') this.#persist(endpoint, true);
     };
-    this.#parts = { ...parts, onChange };
+    const writerOf = (timelineId: TimelineId) => this.#writerOf(timelineId);
+    this.#parts = { ...parts, onChange, writerOf };
     for (const spec of parts.specs.values()) this.#add(spec);
     this.#persistTimer = setInterval(() => this.#persistRunning(), PERSIST_MS);
     this.#persistTimer.unref();
@@ -157,7 +159,9 @@ export class Endpoints {
   async stopOn(timelineId: TimelineId): Promise<void> {
     const all = [...this.#endpoints.values()];
     await Promise.all(all.map((endpoint) => endpoint.dropNext(timelineId)));
-    const affected = all.filter((endpoint) => endpoint.timelineId === timelineId);
+    const affected = all.filter(
+      (endpoint) => endpoint.timelineId === timelineId || isReplicaOf(endpoint, timelineId),
+    );
     await inParallel(affected, STOPS_AT_ONCE, (endpoint) => endpoint.destroy());
     await this.#parts.claims.vacate(timelineId);
   }
@@ -207,12 +211,18 @@ export class Endpoints {
     return all.find(({ spec }) => spec.type === 'read_write') ?? all[0];
   }
 
+  #writerOf(timelineId: TimelineId): EndpointId | undefined {
+    const all = [...this.#endpoints.values()].map(({ spec }) => spec);
+    return all.find((spec) => spec.timelineId === timelineId && spec.type === 'read_write')
+      ?.endpointId;
+  }
+
   /** Of two records of one endpoint, which was going over from one timeline to another, the one it is on. */
   #rightful(): ReadonlySet<ComputeRecord> {
     const chosen = new Map<EndpointId, ComputeRecord>();
     for (const record of this.#parts.computes.values()) {
       const { endpointId, timelineId } = record;
-      const isServed = this.#endpoints.get(endpointId)?.spec.timelineId === timelineId;
+      const isServed = this.#endpoints.get(endpointId)?.servedTimelineId === timelineId;
       if (isServed || !chosen.has(endpointId)) chosen.set(endpointId, record);
     }
     return new Set(chosen.values());
@@ -250,4 +260,8 @@ export class Endpoints {
       .finally(() => this.#writes.delete(write));
     this.#writes.add(write);
   }
+}
+
+function isReplicaOf({ spec }: Endpoint, timelineId: TimelineId): boolean {
+  return isReplica(spec) && spec.timelineId === timelineId;
 }

@@ -1,11 +1,13 @@
 import { readControlFile } from '@pgfleet/compute';
 import { errorCatalogue } from '@pgfleet/contract';
-import type { EndpointSpec, TimelineId } from '@pgfleet/contract';
+import type { TimelineId } from '@pgfleet/contract';
 import { retry } from '@pgfleet/kit';
 import { toHostError } from '../host-error.ts';
 import type { ComputeParts } from './compute-parts.ts';
 import { ComputeRun } from './compute-run.ts';
 import type { LaunchOptions } from './compute-run.ts';
+import { beginToFollow } from './follower.ts';
+import type { ComputeSpec } from './served-timeline.ts';
 
 const ATTEMPTS = 2;
 // How often a compute may have grown between a point of history and the next one.
@@ -21,7 +23,7 @@ const RETRY = { attempts: ATTEMPTS, baseMs: 100, capMs: 100 } as const;
  */
 export async function openCompute(
   parts: ComputeParts,
-  spec: EndpointSpec,
+  spec: ComputeSpec,
   options: LaunchOptions,
 ): Promise<ComputeRun> {
   const { claims } = parts;
@@ -42,23 +44,27 @@ export async function openCompute(
   }
 }
 
-// What the launch was to recover is made another way, which says what is wrong if that fails too.
+// What the launch was to recover is made another way, which says what is wrong if that fails too. What is
+// to follow another one has been made just now.
 async function launchOrRemake(
   parts: ComputeParts,
-  spec: EndpointSpec,
+  spec: ComputeSpec,
   options: LaunchOptions,
 ): Promise<ComputeRun> {
   const { timelines, recoveries, log } = parts;
   const { timelineId, endpointId } = spec;
   const launch = () => ComputeRun.launch(parts, spec, options);
-  for (let sizes = 1; timelines.isPending(timelineId); sizes++) {
+  if (spec.follows) await beginToFollow(parts, { timelineId, follows: spec.follows }, options);
+  const replays = () => spec.follows !== undefined || timelines.isPending(timelineId);
+  for (let sizes = 1; replays(); sizes++) {
     const before = neededRoom(parts, timelineId);
     try {
       return await recoveries.run(launch, options.signal);
     } catch (error) {
-      if (options.signal.aborted || !timelines.isPending(timelineId)) throw error;
+      if (options.signal.aborted || !replays()) throw error;
       const isFurther = isMore(neededRoom(parts, timelineId), before);
       if (isFurther && sizes < MAX_SIZES) continue;
+      if (spec.follows) throw error;
       const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
       log.info(fields, 'a copy is recovered before its first launch instead of by it');
       await timelines.remake(timelineId, options.signal);
@@ -68,7 +74,7 @@ async function launchOrRemake(
 }
 
 /**
- * What a recovery in place is given at least. Where its WAL comes to the start of a larger compute
+ * What a standby is given at least. Where its WAL comes to the start of a larger compute
  * Postgres writes down what that had, and gives up for want of it: the next attempt has it. Nothing is
  * known of a tree that is damaged.
  */

@@ -1,5 +1,6 @@
 import {
   DataDirectory,
+  followerSettings,
   inPlaceSettings,
   preparedRoom,
   standbySettings,
@@ -13,6 +14,7 @@ import type {
   StartInstanceOptions,
 } from '@pgfleet/compute';
 import type { EndpointSpec } from '@pgfleet/contract';
+import { primaryOf } from './follower.ts';
 import { seizeTimelineLock } from '../timelines/timeline-lock.ts';
 import { captureBeginning } from '../restore/capture-point.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
@@ -93,9 +95,15 @@ async function launchSettings(
   parts: ComputeParts,
   spec: EndpointSpec,
   timeline: TimelineRecord,
-): Promise<Pick<StartInstanceOptions, 'settings' | 'changeable'>> {
+): Promise<Pick<StartInstanceOptions, 'settings' | 'changeable' | 'primary'>> {
   const { fixed, changeable } = await computeSettings(parts, spec, timeline);
   const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
+  if (timeline.follows) {
+    const followed = parts.timelines.dataDirectory(timeline.follows);
+    const settings = followerSettings(dataDirectory, standbySettings(followed, fixed));
+    const primary = primaryOf(parts, timeline.follows);
+    return { settings, changeable, ...(primary && { primary }) };
+  }
   if (timeline.ephemeral) {
     return { settings: standbySettings(dataDirectory, { ...changeable, ...fixed }) };
   }

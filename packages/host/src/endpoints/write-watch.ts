@@ -8,7 +8,6 @@ import { readFootprint } from '../timelines/footprint.ts';
 import type { Timelines } from '../timelines/timelines.ts';
 import type { ComputeRun } from './compute-run.ts';
 import type { Endpoint } from './endpoint.ts';
-import { isEphemeral } from './ephemeral-id.ts';
 import { isOverSizeLimit } from './size-limit.ts';
 
 export interface WriteWatchParts {
@@ -56,7 +55,7 @@ export class WriteWatch {
   look(endpoints: readonly Endpoint[]): Promise<void> {
     return inParallel(endpoints, AT_ONCE, async (endpoint) => {
       const { running: run } = endpoint;
-      if (!run || this.#busy.has(run) || isEphemeral(run.endpointId)) return;
+      if (!run || this.#busy.has(run) || this.#isEphemeral(run)) return;
       this.#busy.add(run);
       try {
         await this.#lookAt(endpoint, run);
@@ -85,6 +84,10 @@ export class WriteWatch {
       await this.#measure(sight, endpoint, run);
     }
     sight.hasFailed = false;
+  }
+
+  #isEphemeral({ timelineId }: ComputeRun): boolean {
+    return this.#parts.timelines.find(timelineId)?.ephemeral === true;
   }
 
   #sightOf(run: ComputeRun, endpoint: Endpoint): Sight {

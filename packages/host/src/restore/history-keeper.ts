@@ -1,4 +1,4 @@
-import { ComputeError, DataDirectory, readControlFile } from '@pgfleet/compute';
+import { ADMIN_ROLE, ComputeError, DataDirectory, readControlFile } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
@@ -142,7 +142,7 @@ export class HistoryKeeper {
       dataBytes: history.logicalBytes ?? 0,
     });
     if (isDue) await captureRunningPoint(this.#parts, run, this.#closing.signal);
-    if (isDue || sight.hasFinished) await this.#collect(timelineId, () => oldestSlotLsn(run));
+    if (isDue || sight.hasFinished) await this.#collect(timelineId, () => oldestAwaitedLsn(run));
     if (!isDue) return;
     await this.#letGo(timelineId);
     await this.#defragment(timelineId, last);
@@ -178,10 +178,11 @@ export class HistoryKeeper {
     await this.#freezeAtRest(timelineId);
   }
 
-  // Postgres itself needs what comes after its last checkpoint, and what its slots wait for.
+  // Postgres itself needs what comes after its last checkpoint, and what its slots and its standbys
+  // wait for.
   async #collect(
     timelineId: TimelineId,
-    oldestSlot: () => Promise<bigint | undefined>,
+    oldestAwaited: () => Promise<bigint | undefined>,
   ): Promise<void> {
     const { walStores, timelines } = this.#parts;
     const dataDirectory = timelines.dataDirectory(timelineId);
@@ -189,8 +190,9 @@ export class HistoryKeeper {
     const store = await walStores.of(timelineId);
     using files = DataDirectory.open(dataDirectory);
     const hasSlots = (await files.list('pg_replslot')).length > 0;
-    const slots = hasSlots ? await oldestSlot() : undefined;
-    const before = slots !== undefined && slots < redoLsn ? slots : redoLsn;
+    const isAwaited = hasSlots || timelines.isFollowed(timelineId);
+    const awaited = isAwaited ? await oldestAwaited() : undefined;
+    const before = awaited !== undefined && awaited < redoLsn ? awaited : redoLsn;
     await store.collect({ dataDirectory: files, before, signal: this.#closing.signal });
   }
 
@@ -211,7 +213,7 @@ export class HistoryKeeper {
         driverCopies: !volume.copyOnWrite,
         dataBytes: history.logicalBytes ?? 0,
       });
-      // What its slots wait for is not known at rest: then all stays.
+      // What slots and standbys wait for is not known at rest: then all stays.
       await this.#collect(timelineId, async () => 0n);
       if (isDue) await captureRestingPoint(this.#parts, { timelineId, rest }, signal);
     };
@@ -243,10 +245,12 @@ export class HistoryKeeper {
   }
 }
 
-async function oldestSlotLsn(run: ComputeRun): Promise<bigint | undefined> {
+async function oldestAwaitedLsn(run: ComputeRun): Promise<bigint | undefined> {
   const rows = await run.use((connection) =>
     connection.query<{ lsn: string | null }>(
-      'SELECT min(restart_lsn)::text AS lsn FROM pg_replication_slots',
+      `SELECT least((SELECT min(restart_lsn) FROM pg_replication_slots),
+          (SELECT min(flush_lsn) FROM pg_stat_replication WHERE usename = $1))::text AS lsn`,
+      [ADMIN_ROLE],
     ),
   );
   const lsn = rows[0]?.lsn;

@@ -1,5 +1,5 @@
 import type { InPlaceTarget } from '@pgfleet/compute';
-import type { TimelineReady, TimelineSpec } from '@pgfleet/contract';
+import type { TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
 import type { FileLock } from '@pgfleet/kit';
 import type { TemplateBeginning } from './timeline-record.ts';
 
@@ -24,6 +24,8 @@ export interface TreeOrder {
   readonly projectUid: number | undefined;
   /** Whether anybody may want to go back in it. */
   readonly keepsHistory: boolean;
+  /** The timeline that it is to follow, instead of going on by itself. */
+  readonly follows?: TimelineId | undefined;
   /** The held lock of the new timeline. */
   readonly lock: FileLock;
   /** The one point of history that a recovery is to begin at, instead of the best. */

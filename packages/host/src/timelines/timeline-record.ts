@@ -1,5 +1,5 @@
 import type { InPlaceTarget } from '@pgfleet/compute';
-import type { TimelineReady, TimelineSpec } from '@pgfleet/contract';
+import type { TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
 
 /** An untouched clone of a template. */
 export interface TemplateBeginning {
@@ -36,6 +36,8 @@ export interface TimelineRecord {
   readonly beginning?: TemplateBeginning;
   /** It serves one question about the past and is deleted at the next start of the host. */
   readonly ephemeral?: boolean;
+  /** The timeline of the same history that it reads on with; `cloud_admin`'s secret is that one's. */
+  readonly follows?: TimelineId;
 }
 
 export function isTimelineRecord(value: unknown): value is TimelineRecord {

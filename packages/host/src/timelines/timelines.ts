@@ -36,6 +36,8 @@ export interface TimelinesOptions {
 export interface PutOptions {
   /** The timeline serves one question and need not outlive the process. */
   readonly ephemeral?: boolean;
+  /** The timeline that it is to follow. */
+  readonly follows?: TimelineId;
   /**
    * The tree of the point of history that a copy is recovered from: from no other, and also where the
    * source lies there as it is wanted.
@@ -62,14 +64,17 @@ export class Timelines {
   readonly #deleting = new Set<TimelineId>();
   readonly #remaking = new Set<TimelineId>();
   readonly #creations = new Map<TimelineId, AbortController>();
+  /** What follows which timeline. */
+  readonly #followers = new Map<TimelineId, TimelineId>();
   #isClosed = false;
 
   constructor(options: TimelinesOptions) {
     this.#options = options;
     const directory = options.layout.records('timelines');
     this.#records = new RecordStore({ directory, log: options.log, accepts: isTimelineRecord });
-    for (const { spec, uid } of this.#records.values()) {
+    for (const { spec, uid, follows } of this.#records.values()) {
       if (uid !== null) this.#projectUids.set(spec.projectId, uid);
+      if (follows) this.#followers.set(spec.timelineId, follows);
     }
   }
 
@@ -81,8 +86,11 @@ export class Timelines {
     await Promise.all(ids.map((timelineId) => this.#queue.run(timelineId, async () => undefined)));
   }
 
-  /** Finishes or throws away what a crash left half done. */
-  async recover(stop: StopComputes): Promise<void> {
+  /**
+   * Finishes or throws away what a crash left half done, and what serves nobody any more: a timeline
+   * that follows another one is kept where `isServed`.
+   */
+  async recover(stop: StopComputes, isServed: (timelineId: TimelineId) => boolean): Promise<void> {
     const { volume, log } = this.#options;
     const trees = new Set((await volume.list()).filter((tree) => tree.startsWith(TREE_PREFIX)));
     for (const tree of trees) {
@@ -92,7 +100,8 @@ export class Timelines {
     }
     for (const [id, record] of this.#records.entries()) {
       const timelineId = id as TimelineId;
-      if (record.state === 'deleting' || record.ephemeral || isLongInTheMaking(record)) {
+      const isPassing = record.ephemeral && !(record.follows && isServed(timelineId));
+      if (record.state === 'deleting' || isPassing || isLongInTheMaking(record)) {
         await this.delete(timelineId, stop);
       } else if (record.state === 'creating' || record.pending) await this.#resume(record);
       else if (!trees.has(id)) await this.#reportLoss(record);
@@ -196,6 +205,7 @@ export class Timelines {
       await stop(timelineId);
       await this.discard(timelineId);
       await this.#records.delete(timelineId);
+      this.#followers.delete(timelineId);
       this.#deleting.delete(timelineId);
     });
   }
@@ -232,6 +242,11 @@ export class Timelines {
     return isThere && !this.#deleting.has(timelineId) && !this.#remaking.has(timelineId);
   }
 
+  /** Whether there is a timeline that reads on with this one. */
+  isFollowed(timelineId: TimelineId): boolean {
+    return [...this.#followers.values()].includes(timelineId);
+  }
+
   dataDirectory(timelineId: TimelineId): string {
     return this.#options.volume.path(timelineId);
   }
@@ -258,7 +273,8 @@ export class Timelines {
   /** What `cloud_admin`'s secret is or, while the specification is being applied, may be. */
   adminSecrets(record: TimelineRecord): readonly [string, ...string[]] {
     const own = this.#open(record, record.sealedSecret);
-    const [first, ...others] = record.specApplied ? [] : this.#inherited(record);
+    const isOwn = record.specApplied && !record.follows;
+    const [first, ...others] = isOwn ? [] : this.#inherited(record);
     return first === undefined ? [own] : [first, ...others, own];
   }
 
@@ -320,7 +336,7 @@ export class Timelines {
 
   async #create(
     spec: TimelineSpec,
-    { ephemeral = false, from, signal }: PutOptions,
+    { ephemeral = false, follows, from, signal }: PutOptions,
   ): Promise<TimelineReady['origin']> {
     const { volume, builds, secrets, makeTree, forgetHistory } = this.#options;
     const { timelineId, projectId } = spec;
@@ -330,16 +346,17 @@ export class Timelines {
     using lock = await this.lock(timelineId, signal);
     const ownSecret = createAdminSecret();
     const sealedSecret = secrets.seal(ownSecret, secretContext(timelineId));
-    const marks = ephemeral ? { ephemeral } : {};
+    const marks = { ...(ephemeral && { ephemeral }), ...(follows && { follows }) };
     const draft = { spec, sealedSecret, uid: null, specApplied: false, ...marks } as const;
     try {
       await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
+      if (follows) this.#followers.set(timelineId, follows);
       // What an earlier attempt left.
       await forgetHistory(timelineId);
       await volume.remove(timelineId);
       const projectUid = this.#projectUids.get(projectId);
       const keepsHistory = !ephemeral;
-      const order = { spec, ownSecret, projectUid, keepsHistory, lock, from, signal };
+      const order = { spec, ownSecret, projectUid, keepsHistory, follows, lock, from, signal };
       const made = await makeTree(order);
       if (made.uid !== null) this.#projectUids.set(projectId, made.uid);
       await this.#noteMade({ ...draft, state: 'ready' }, made);
@@ -366,6 +383,7 @@ export class Timelines {
     try {
       await this.#removeFiles(timelineId);
       await this.#records.delete(timelineId, { durable: false });
+      this.#followers.delete(timelineId);
     } catch (error) {
       this.#options.log.warn({ err: error, timeline_id: timelineId }, 'half a timeline stays');
     }

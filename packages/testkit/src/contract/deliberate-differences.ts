@@ -100,17 +100,3 @@ export const schemaDifferences: readonly SchemaDifference[] = [
     reason: 'optional: snapshots share their data, and what is theirs alone is not measured',
   },
 ];
-/** Valid requests that are answered with 501. */
-export interface UnsupportedRequest {
-  readonly operationIds: readonly string[];
-  readonly message: RegExp;
-  readonly reason: string;
-}
-
-export const unsupportedRequests: readonly UnsupportedRequest[] = [
-  {
-    operationIds: ['createProjectEndpoint', 'createProjectBranch'],
-    message: /read_only endpoints are not available/,
-    reason: 'a timeline is served by one compute',
-  },
-];
