@@ -70,21 +70,28 @@ test('the neon command renames a project, sizes its computes and lists what was 
   expect(done.slice(-2)).toEqual(['start_compute finished', 'create_timeline finished']);
 });
 
-test('the neon command adds a compute to a branch without one, but none that reads alone', async () => {
+test('the neon command adds computes to a branch: one that writes, and others that read', async () => {
   const { project } = await platform.createProject();
+  const ofProject = ['--project-id', project.id];
   const branches = <Printed>(...args: readonly string[]) =>
-    neon.json<Printed>('branches', ...args, '--project-id', project.id);
+    neon.json<Printed>('branches', ...args, ...ofProject);
   await branches('create', '--name', 'bare', '--no-compute');
-  const added = await branches<Endpoint>(
-    'add-compute',
-    'bare',
-    '--type',
-    'read_write',
-    '--cu',
-    '1-2',
-  );
+  const size = ['--cu', '1-2'];
+  const added = await branches<Endpoint>('add-compute', 'bare', '--type', 'read_write', ...size);
   expect(added).toMatchObject({ autoscaling_limit_min_cu: 1, autoscaling_limit_max_cu: 2 });
-  await expect(branches('add-compute', 'bare')).rejects.toThrow('read_only endpoints');
+  const reader = await branches<Endpoint>('add-compute', 'bare');
+  expect(reader).toMatchObject({ type: 'read_only', branch_id: added.branch_id });
+  if (!hasPsql) return;
+  const uri = await neon.run(
+    'connection-string',
+    'bare',
+    '--endpoint-type',
+    'read_only',
+    ...ofProject,
+  );
+  expect(uri).toContain(reader.id);
+  const answer = await psql(uri, 'select pg_is_in_recovery()', psqlAddress(platform));
+  expect(answer).toMatchObject({ stdout: 't' });
 });
 
 test('a linked folder knows its project and branch, and pulls URIs that are served', async () => {

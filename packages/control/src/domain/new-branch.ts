@@ -56,8 +56,7 @@ export interface BranchOwner {
  * Decides what a new branch is made of. One with the definitions of its source only is a root: it
  * shares nothing with its source.
  *
- * @throws PgfleetError `invalid_request`, `endpoint_exists` for two endpoints for writing,
- * `not_implemented` for a read-only one.
+ * @throws PgfleetError `invalid_request`, `endpoint_exists` for two endpoints for writing.
  */
 export function planBranch(
   request: BranchCreateRequest,
@@ -67,7 +66,8 @@ export function planBranch(
   const { branch = {}, endpoints = [] } = request;
   const id = newBranchId(project.region_id);
   const planned = endpoints.map((endpoint) => planEndpoint(endpoint, project, installation));
-  if (planned.length > 1) throw new PgfleetError('endpoint_exists');
+  const writing = planned.filter(({ type }) => type === 'read_write');
+  if (writing.length > 1) throw new PgfleetError('endpoint_exists');
   const expiry = branch.expires_at === undefined ? noExpiry : planExpiry(branch.expires_at, now);
   requireLastingProtection(branch);
   return {
