@@ -26,12 +26,14 @@ export const FILE_COPY = 'cp -a of the stopped data directory, start, one connec
 
 /**
  * Copies a timeline at rest byte by byte out of its volume, starts plain Postgres on the copy and
- * reads a row; a few times, fewer when it takes long.
+ * reads a row; a few times, fewer when it takes long. What is measured next finds a quiet disk.
  */
-export function fileCopies(timeline: TimelineAtRest, login: BareStart): Promise<FileCopy[]> {
-  return samplesWithin({ count: MAX_COPIES, budgetMs: BUDGET_MS }, () => {
+export async function fileCopies(timeline: TimelineAtRest, login: BareStart): Promise<FileCopy[]> {
+  const copies = await samplesWithin({ count: MAX_COPIES, budgetMs: BUDGET_MS }, () => {
     return fileCopy(timeline, login);
   });
+  await run('sync', { timeout: COPY_TIMEOUT_MS });
+  return copies;
 }
 
 async function fileCopy(timeline: TimelineAtRest, login: BareStart): Promise<FileCopy> {

@@ -173,7 +173,8 @@ export class HistoryKeeper {
   async #settleLoan(timelineId: TimelineId): Promise<void> {
     const { histories, claims } = this.#parts;
     if (claims.isClaimed(timelineId)) return;
-    await giveBackUnused(this.#parts, timelineId);
+    // A launch that comes meanwhile waits: it relies on what it finds.
+    await claims.atRest(timelineId, () => giveBackUnused(this.#parts, timelineId));
     if (!isLongBorrowed(await histories.get(timelineId), timelineId)) return;
     await this.#freezeAtRest(timelineId);
   }

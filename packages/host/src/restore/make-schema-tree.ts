@@ -60,7 +60,8 @@ async function readDefinitions(
 ): Promise<Definitions> {
   const rows = await connection.query<DatabaseSpec & Record<string, unknown>>(
     `SELECT datname AS name, pg_get_userbyid(datdba) AS owner FROM pg_database
-      WHERE datallowconn AND NOT datistemplate AND datname <> 'postgres' ORDER BY datname`,
+      WHERE datallowconn AND datconnlimit <> -2 AND NOT datistemplate AND datname <> 'postgres'
+      ORDER BY datname`,
   );
   const databases = [];
   for (const { name, owner } of rows) {

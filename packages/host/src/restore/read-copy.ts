@@ -64,9 +64,11 @@ export async function readCopy(access: ThrowawayAccess): Promise<CopyFindings> {
 
 type Report = (problem: string) => void;
 
+// One whose deletion was cut off has a limit of -2 and can only be dropped.
 async function listDatabases({ connection }: ThrowawayAccess): Promise<readonly string[]> {
   const rows = await connection.query<{ datname: string }>(
-    'SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname',
+    `SELECT datname FROM pg_database
+      WHERE datallowconn AND datconnlimit <> -2 AND NOT datistemplate ORDER BY datname`,
   );
   return rows.map(({ datname }) => datname);
 }

@@ -1,12 +1,14 @@
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PointInTime } from '@pgfleet/contract';
-import { waitUntil } from '@pgfleet/kit';
+import { newTimelineId } from '@pgfleet/contract';
+import type { PointInTime, TimelineId } from '@pgfleet/contract';
+import { SecretBox, waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { parseLsn, segmentAt } from '../history/wal-segment.ts';
 import type { HistoryRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { queryValue, startTenant } from '../test-host.ts';
+import { masterKey, queryValue, startTenant } from '../test-host.ts';
+import type { TimelineRecord } from '../timelines/timeline-record.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
@@ -40,6 +42,12 @@ async function tenantWithPoints() {
   return { ...tenant, socketPath };
 }
 
+function adminSecret(timelineId: TimelineId): string {
+  const path = join(directory, 'host', 'timelines', `${timelineId}.json`);
+  const { sealedSecret } = JSON.parse(readFileSync(path, 'utf8')) as TimelineRecord;
+  return new SecretBox(masterKey).open(sealedSecret, `timeline ${timelineId}`);
+}
+
 function history({ timeline }: Tenant): HistoryRecord {
   const path = join(directory, 'host', 'history', `${timeline.timelineId}.json`);
   return JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord;
@@ -71,6 +79,20 @@ test('a drill restores a random point and reads all of it', async () => {
   expect(report).toMatchObject({ amcheck: true, problems: [], recoveryPointSeconds: 0 });
   expect(report.databases).toBeGreaterThan(0);
   expect(report.rows).toBeGreaterThan(1000);
+});
+
+test('a database whose deletion was cut off keeps nobody from reading the others', async () => {
+  const tenant = await tenantWithNotes();
+  const { timelineId } = tenant.timeline;
+  await queryValue(tenant.socketPath, 'CREATE DATABASE doomed');
+  const admin = { user: 'cloud_admin', password: adminSecret(timelineId) };
+  // What `DROP DATABASE` writes down before it removes anything.
+  const invalidate = "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'doomed'";
+  await queryValue(tenant.socketPath, invalidate, admin);
+  expect(await host.verify(timelineId, {})).toMatchObject({ problems: [], amcheck: true });
+  const schema = { ...tenant.timeline, timelineId: newTimelineId() };
+  const source = { kind: 'schema', timelineId, at: { kind: 'head' } } as const;
+  await host.putTimeline({ ...schema, source });
 });
 
 test('rows that one point of history has lost are missed beside those of another one', async () => {
