@@ -114,6 +114,16 @@ describe('where a tenant put something else in the place of a file', () => {
     await directory.cloneIn(outside('treasure/secret'), name);
     expect(stateOf(inside(name))).toMatchObject({ text: 'not yours', ...tenant });
   });
+
+  test.each(['link', 'pipe', 'zero'])(
+    'a file takes the place of a %s in one step',
+    async (name) => {
+      await directory.replace(name, 'mine');
+      expect(stateOf(inside(name))).toEqual({ text: 'mine', ...tenant, mode: 0o600 });
+      expect(existsSync(inside(`${name}.incoming`))).toBe(false);
+      expect(stateOf(outside('treasure/secret')).text).toBe('not yours');
+    },
+  );
 });
 
 describe('where a tenant put a link in the place of a directory', () => {
@@ -127,6 +137,7 @@ describe('where a tenant put a link in the place of a directory', () => {
     expect(() => directory.read('pg_wal/secret', 9)).toThrow(damaged);
     await expect(directory.list('pg_wal')).rejects.toThrow(damaged);
     await expect(directory.write('pg_wal/secret', 'mine')).rejects.toThrow(damaged);
+    await expect(directory.replace('pg_wal/secret', 'mine')).rejects.toThrow(damaged);
     await expect(directory.remove('pg_wal/secret')).rejects.toThrow(damaged);
     await expect(directory.cloneIn(inside('..'), 'pg_wal/secret')).rejects.toThrow(damaged);
   });

@@ -123,6 +123,17 @@ export class DataDirectory implements Disposable {
     }
   }
 
+  /** Replaces a file in one step, durably: a crash leaves what it was or what it is to be. */
+  async replace(name: string, content: string | Buffer): Promise<void> {
+    const incoming = `${name}.incoming`;
+    await this.write(incoming, content);
+    await this.withFile(incoming, ({ file }) => file.sync());
+    using from = this.#place(incoming);
+    using to = this.#place(name);
+    await rename(from.path, to.path);
+    await to.parent.sync();
+  }
+
   /** Removes a file, a link, or a directory and all below it; nothing there is no error. */
   async remove(name: string): Promise<void> {
     using place = this.#place(name);

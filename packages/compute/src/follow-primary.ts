@@ -36,7 +36,7 @@ export async function admitStandbys(dataDirectory: string): Promise<boolean> {
   using files = DataDirectory.open(dataDirectory);
   const rules = files.read(ACCESS_FILE, MAX_ACCESS_BYTES).toString();
   if (rules.includes(ADMIT_STANDBYS)) return false;
-  await files.write(ACCESS_FILE, `${rules.trimEnd()}\n${ADMIT_STANDBYS}`);
+  await files.replace(ACCESS_FILE, `${rules.trimEnd()}\n${ADMIT_STANDBYS}`);
   return true;
 }
 
