@@ -94,6 +94,17 @@ describe.each(majors)('a tenant of Postgres %i', (pgMajor) => {
     expect((await host.endpoint(endpointId)).state).toBe('idle');
   });
 
+  test('is read by a replica, which follows it', async () => {
+    const id = newEndpointId(region);
+    await host.putEndpoint({ ...endpoint, endpointId: id, type: 'read_only' });
+    const replica = await start(id);
+    expect(await notes(replica)).toBe('one three two');
+    await queryValue(await start(), 'CREATE TABLE followed AS SELECT 1');
+    const isFollowed = () => queryValue(replica, `SELECT to_regclass('followed') IS NOT NULL`);
+    await expect.poll(isFollowed, { timeout: 20_000 }).toBe(true);
+    await host.deleteEndpoint(id);
+  });
+
   test('is restored to a time, and shown as it was then', async () => {
     const at: PointInTime = { kind: 'time', at: await clockOf(await start()) };
     await note('four');
