@@ -63,6 +63,9 @@ export function followerSettings(
     ...standbySettings(dataDirectory, settings),
     wal_retrieve_retry_interval: RETRY,
     wal_receiver_status_interval: '1s',
+    // What it has replayed nobody asks it for.
+    wal_keep_size: '0',
+    wal_recycle: 'off',
   };
 }
 

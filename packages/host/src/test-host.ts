@@ -10,11 +10,12 @@ import {
   newProjectId,
   newTimelineId,
 } from '@pgfleet/contract';
-import type { EndpointSpec, HostClient, HostId, TimelineSpec } from '@pgfleet/contract';
+import type { EndpointSpec, HostClient, HostId, TimelineId, TimelineSpec } from '@pgfleet/contract';
 import { createLogger, RpcClient, SecretBox, Shutdown } from '@pgfleet/kit';
 import { Client } from 'pg';
 import type { HostOptions } from './host-options.ts';
 import { openHost } from './host.ts';
+import type { TimelineRecord } from './timelines/timeline-record.ts';
 
 export const testToken = 'a token for tests';
 export const testPassword = 'a password for tests';
@@ -156,6 +157,13 @@ export async function queryValue(
   await using connection = await connect(socketPath, login);
   const { rows } = await connection.client.query<unknown[]>({ text: sql, rowMode: 'array' });
   return rows[0]?.[0];
+}
+
+/** The secret of `cloud_admin` in a timeline of a host that was opened below a directory. */
+export function adminSecret(directory: string, timelineId: TimelineId): string {
+  const path = join(directory, 'host', 'timelines', `${timelineId}.json`);
+  const { sealedSecret } = JSON.parse(readFileSync(path, 'utf8')) as TimelineRecord;
+  return new SecretBox(masterKey).open(sealedSecret, `timeline ${timelineId}`);
 }
 
 /** A SCRAM-SHA-256 verifier as `pg_authid` holds it (RFC 5803). */

@@ -5,7 +5,7 @@ import type { EndpointSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { connect, postmasters, queryValue, startTenant } from '../test-host.ts';
+import { adminSecret, connect, postmasters, queryValue, startTenant } from '../test-host.ts';
 
 const { host, directory } = sharedTestHost();
 
@@ -146,6 +146,22 @@ test('a replica goes over to the timeline that its branch was restored to', asyn
   await untilCount(reader, 0);
   await host.deleteTimeline(timeline.timelineId);
   expect(await count(reader)).toBe(0);
+});
+
+test('a replica keeps no WAL that it has replayed', async () => {
+  const { socketPath, timeline, wake } = await withReplica();
+  const reader = await wake();
+  const segments = `SELECT count(*)::int FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`;
+  const filler = `SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1048576))
+    FROM generate_series(1, 20)`;
+  for (let index = 0; index < 5; index++) await queryValue(socketPath, filler);
+  const admin = { user: 'cloud_admin', password: adminSecret(directory, timeline.timelineId) };
+  await queryValue(socketPath, 'CHECKPOINT', admin);
+  await note(socketPath);
+  await untilCount(reader, 2);
+  expect(await queryValue(reader, segments)).toBeGreaterThan(5);
+  await queryValue(reader, 'CHECKPOINT', admin);
+  expect(await queryValue(reader, segments)).toBeLessThanOrEqual(4);
 });
 
 test('a replica ends with the data of its branch', async () => {

@@ -1,14 +1,13 @@
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { newTimelineId } from '@pgfleet/contract';
-import type { PointInTime, TimelineId } from '@pgfleet/contract';
-import { SecretBox, waitUntil } from '@pgfleet/kit';
+import type { PointInTime } from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { parseLsn, segmentAt } from '../history/wal-segment.ts';
 import type { HistoryRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { masterKey, queryValue, startTenant } from '../test-host.ts';
-import type { TimelineRecord } from '../timelines/timeline-record.ts';
+import { adminSecret, queryValue, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
@@ -40,12 +39,6 @@ async function tenantWithPoints() {
   const { socketPath } = await host.start(tenant.endpointId);
   await queryValue(socketPath, 'CREATE TABLE later AS SELECT 1');
   return { ...tenant, socketPath };
-}
-
-function adminSecret(timelineId: TimelineId): string {
-  const path = join(directory, 'host', 'timelines', `${timelineId}.json`);
-  const { sealedSecret } = JSON.parse(readFileSync(path, 'utf8')) as TimelineRecord;
-  return new SecretBox(masterKey).open(sealedSecret, `timeline ${timelineId}`);
 }
 
 function history({ timeline }: Tenant): HistoryRecord {
@@ -85,7 +78,7 @@ test('a database whose deletion was cut off keeps nobody from reading the others
   const tenant = await tenantWithNotes();
   const { timelineId } = tenant.timeline;
   await queryValue(tenant.socketPath, 'CREATE DATABASE doomed');
-  const admin = { user: 'cloud_admin', password: adminSecret(timelineId) };
+  const admin = { user: 'cloud_admin', password: adminSecret(directory, timelineId) };
   // What `DROP DATABASE` writes down before it removes anything.
   const invalidate = "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'doomed'";
   await queryValue(tenant.socketPath, invalidate, admin);
