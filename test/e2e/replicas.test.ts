@@ -87,7 +87,10 @@ test('a branch that is made with a replica alone can be read and not written', a
   });
   expect(answer.status).toBe(201);
   await settled();
-  const uri = await uriOf(answer.body.endpoints[0]!);
+  const query = `branch_id=${answer.body.branch.id}&database_name=neondb&role_name=neondb_owner`;
+  const named = await platform.api<{ uri: string }>('GET', `${path}/connection_uri?${query}`);
+  const { uri } = named.body;
+  expect(uri).toBe(await uriOf(answer.body.endpoints[0]!));
   expect(await count(uri)).toBe(1);
   await expect(sql(uri, 'delete from notes')).rejects.toMatchObject({ code: '25006' });
   // It is a branch of its own: what its parent writes is not in it.

@@ -21,27 +21,16 @@ export interface Following {
   readonly isStreaming: boolean;
   /** Whether it has stopped for good, since its primary has more room than it has. */
   readonly isStuck: boolean;
+  /** The end of what it has received, or else of what it has replayed; as `pg_lsn` writes it. */
+  readonly lsn: string;
 }
 
-const ACCESS_FILE = 'pg_hba.conf';
-const MAX_ACCESS_BYTES = 1024 * 1024;
-// A keyword that `all` does not stand for.
-const ADMIT_STANDBYS = `local replication ${ADMIN_ROLE} scram-sha-256\n`;
 // A primary that sleeps is not to be asked all the time; when it wakes its standbys are told.
 const RETRY = '10s';
 const REPLAY_INTERVAL_MS = 5;
 
-/** Lets standbys log in to a cluster. Returns whether its instance has to read the rules anew. */
-export async function admitStandbys(dataDirectory: string): Promise<boolean> {
-  using files = DataDirectory.open(dataDirectory);
-  const rules = files.read(ACCESS_FILE, MAX_ACCESS_BYTES).toString();
-  if (rules.includes(ADMIT_STANDBYS)) return false;
-  await files.replace(ACCESS_FILE, `${rules.trimEnd()}\n${ADMIT_STANDBYS}`);
-  return true;
-}
-
-/** Has an instance read its rules of access and its settings anew. */
-export async function reload(connection: AdminConnection): Promise<void> {
+/** Has a standby look for its primary at once, which it does when it reads its settings anew. */
+export async function lookForPrimary(connection: AdminConnection): Promise<void> {
   await connection.query('SELECT pg_reload_conf()');
 }
 
@@ -94,10 +83,22 @@ export async function untilReplayed(
   }
 }
 
+/** Ends what roles are doing in a standby. */
+export async function endSessions(
+  connection: AdminConnection,
+  roleNames: readonly string[],
+): Promise<void> {
+  await connection.query(
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ANY ($1)',
+    [roleNames],
+  );
+}
+
 /** Asks a standby whether it follows its primary. */
 export async function readFollowing(connection: AdminConnection): Promise<Following> {
   const [following] = await connection.query<Following & Record<string, unknown>>(
-    `SELECT pg_get_wal_replay_pause_state() = 'paused' AS "isStuck",
+    `SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text AS lsn,
+      pg_get_wal_replay_pause_state() = 'paused' AS "isStuck",
       EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS "isStreaming"`,
   );
   return following!;

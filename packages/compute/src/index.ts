@@ -73,20 +73,22 @@ export {
   silenceSubscriptions,
 } from './recover-cluster.ts';
 export {
-  admitStandbys,
+  endSessions,
   type Following,
   followerSettings,
+  lookForPrimary,
   prepareFollower,
   readFollowing,
-  reload,
   untilReplayed,
 } from './follow-primary.ts';
+export { admitStandbys } from './host-based-access.ts';
 export {
   finishInPlace,
   type InPlaceTarget,
   inPlaceSettings,
   prepareInPlace,
   type Reached,
+  standbyRoom,
   standbySettings,
 } from './recover-in-place.ts';
 export { removeRebuildableCaches } from './rebuildable-caches.ts';

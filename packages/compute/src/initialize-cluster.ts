@@ -7,6 +7,7 @@ import { ADMIN_ROLE } from './admin-connection.ts';
 import { ComputeError } from './compute-error.ts';
 import { currentOwner, type Owner } from './owner.ts';
 import type { SandboxedCommand, SandboxedPlace, SandboxLevel } from './sandbox.ts';
+import { HOST_BASED_ACCESS } from './host-based-access.ts';
 import { insidePaths, sandboxedCommand } from './sandboxed-command.ts';
 import { spawnSandboxed } from './spawn-sandboxed.ts';
 
@@ -21,8 +22,6 @@ datestyle = 'iso, mdy'
 timezone = 'UTC'
 log_timezone = 'UTC'
 `;
-
-const HOST_BASED_ACCESS = 'local all all scram-sha-256\n';
 
 export interface InitializeOptions {
   /** `cloud_admin`'s SCRAM verifier. */

@@ -87,6 +87,16 @@ export function standbySettings(
   dataDirectory: string,
   settings: PostgresSettings,
 ): PostgresSettings {
+  return {
+    ...settings,
+    ...standbyRoom(dataDirectory, settings),
+    hot_standby: 'on',
+    wal_retrieve_retry_interval: '1h',
+  };
+}
+
+/** The settings that give a standby room, at least as much as is asked for. */
+export function standbyRoom(dataDirectory: string, asked: PostgresSettings): PostgresSettings {
   const last = readControlFile(dataDirectory);
   const needed = {
     max_connections: last.maxConnections,
@@ -96,15 +106,10 @@ export function standbySettings(
     max_locks_per_transaction: last.maxLocksPerTransaction,
   };
   const raised = Object.entries(needed).map(([name, least]) => {
-    const value = Math.max(least, Number(settings[name] ?? 0));
+    const value = Math.max(least, Number(asked[name] ?? 0));
     return [name, String(value)] as const;
   });
-  return {
-    ...settings,
-    ...Object.fromEntries(raised),
-    hot_standby: 'on',
-    wal_retrieve_retry_interval: '1h',
-  };
+  return Object.fromEntries(raised);
 }
 
 /**

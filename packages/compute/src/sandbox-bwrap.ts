@@ -19,7 +19,7 @@ export function bwrapCommand(
         ['--ro-bind', place.view.directory, '/postgres'],
         ['--bind', place.dataDirectory, '/data'],
         ['--bind', place.socketDirectory, '/run/postgresql'],
-        peerArguments(place.peerDirectories),
+        peerArguments(place.peerDirectory),
         ['--chdir', '/', '--'],
         place.owner ? dropTo(place.owner) : [],
         program,
@@ -29,14 +29,12 @@ export function bwrapCommand(
   };
 }
 
-/** Where the program sees a directory that another one listens in. */
-export function bwrapPeer(index: number): string {
-  return `/run/peer${index}`;
-}
+/** Where the program sees the directory that another one listens in. */
+export const BWRAP_PEER = '/run/peer';
 
 // Whoever may connect to a socket may do so on a mount that is read-only as well.
-function peerArguments(directories: readonly string[] = []): readonly string[] {
-  return directories.flatMap((path, index) => ['--ro-bind', path, bwrapPeer(index)]);
+function peerArguments(directory: string | undefined): readonly string[] {
+  return directory === undefined ? [] : ['--ro-bind', directory, BWRAP_PEER];
 }
 
 // Postgres is pid 1 of its namespace: one process less, and when it dies the kernel ends the rest.

@@ -7,18 +7,16 @@ const NAMESPACES = ['--mount', '--pid', '--fork', '--ipc', '--net', '--uts'] as 
 // Everything is bound under a staging directory, so that a parent that the owner may not enter,
 // such as /root, is no obstacle.
 const MOUNT_SCRIPT = `set -e
-base=$1 view=$2 data=$3 run=$4 passwd=$5 peers=$6; shift 6
+base=$1 view=$2 data=$3 run=$4 peer=$5 passwd=$6; shift 6
 mount -t tmpfs -o mode=0755 pgfleet "$base"
 mkdir "$base/view" "$base/data" "$base/run"
 mount --bind -o ro "$view" "$base/view"
 mount --bind "$data" "$base/data"
 mount --bind "$run" "$base/run"
-peer=0
-while [ "$peer" -lt "$peers" ]; do
-  mkdir "$base/peer$peer"
-  mount --bind -o ro "$1" "$base/peer$peer"
-  peer=$((peer + 1)); shift
-done
+if [ "$peer" ]; then
+  mkdir "$base/peer"
+  mount --bind -o ro "$peer" "$base/peer"
+fi
 printf %s "$passwd" > "$base/passwd"
 mount --bind "$base/passwd" /etc/passwd
 mount -t tmpfs -o mode=1777 pgfleet /dev/shm
@@ -32,15 +30,15 @@ export function rootUnshareCommand(
   program: readonly [string, ...string[]],
   base: string,
 ): SandboxedCommand {
-  const { view, dataDirectory, socketDirectory, peerDirectories = [] } = place;
+  const { view, dataDirectory, socketDirectory, peerDirectory = '' } = place;
   return {
     argv: [
       'unshare',
       ...[
         NAMESPACES,
         ['sh', '-c', MOUNT_SCRIPT, 'sh', base],
-        [view.directory, dataDirectory, socketDirectory, passwdOf(place.owner)],
-        [String(peerDirectories.length), ...peerDirectories],
+        [view.directory, dataDirectory, socketDirectory, peerDirectory],
+        [passwdOf(place.owner)],
         dropTo(place.owner),
         program,
       ].flat(),

@@ -42,8 +42,8 @@ export interface SandboxedPlace {
   readonly view: InstallationView;
   readonly dataDirectory: string;
   readonly socketDirectory: string;
-  /** Where others listen that it may connect to; they are there before it starts. */
-  readonly peerDirectories?: readonly string[] | undefined;
+  /** Where another one listens that it may connect to; there before it starts. */
+  readonly peerDirectory?: string | undefined;
   /** Required when root. */
   readonly owner?: Owner | undefined;
 }
@@ -53,8 +53,7 @@ export interface InsidePaths {
   readonly bin: string;
   readonly data: string;
   readonly run: string;
-  /** Of the `peerDirectories`, in their order. */
-  readonly peers: readonly string[];
+  readonly peer: string;
 }
 
 /** What to spawn. */

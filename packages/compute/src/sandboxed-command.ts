@@ -1,17 +1,16 @@
 import { join } from 'node:path';
-import { bwrapCommand, bwrapPeer } from './sandbox-bwrap.ts';
+import { BWRAP_PEER, bwrapCommand } from './sandbox-bwrap.ts';
 import { rootUnshareCommand, userUnshareCommand } from './sandbox-unshare.ts';
 import type { InsidePaths, SandboxedCommand, SandboxedPlace, SandboxLevel } from './sandbox.ts';
 
 /** The paths a program will see at a level; needed to write its arguments. */
 export function insidePaths(level: SandboxLevel, place: SandboxedPlace): InsidePaths {
-  const { peerDirectories = [] } = place;
   if (level === 'bwrap') {
     return {
       bin: join('/postgres', place.view.binPath),
       data: '/data',
       run: '/run/postgresql',
-      peers: peerDirectories.map((_, index) => bwrapPeer(index)),
+      peer: BWRAP_PEER,
     };
   }
   if (level === 'unshare' && place.owner) {
@@ -20,14 +19,14 @@ export function insidePaths(level: SandboxLevel, place: SandboxedPlace): InsideP
       bin: join(base, 'view', place.view.binPath),
       data: `${base}/data`,
       run: `${base}/run`,
-      peers: peerDirectories.map((_, index) => `${base}/peer${index}`),
+      peer: `${base}/peer`,
     };
   }
   return {
     bin: join(place.view.directory, place.view.binPath),
     data: place.dataDirectory,
     run: place.socketDirectory,
-    peers: peerDirectories,
+    peer: place.peerDirectory ?? '',
   };
 }
 
@@ -48,8 +47,8 @@ export function sandboxedCommand(
 
 // Mounting over this directory in a private namespace must not hide what is to be mounted there.
 function stagingDirectory(place: SandboxedPlace): string {
-  const { view, dataDirectory, socketDirectory, peerDirectories = [] } = place;
-  const needed = [view.directory, dataDirectory, socketDirectory, ...peerDirectories];
+  const { view, dataDirectory, socketDirectory, peerDirectory = socketDirectory } = place;
+  const needed = [view.directory, dataDirectory, socketDirectory, peerDirectory];
   const free = ['/mnt', '/media', '/srv', '/opt'].find(
     (base) => !needed.some((path) => `${path}/`.startsWith(`${base}/`)),
   );

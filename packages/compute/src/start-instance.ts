@@ -98,10 +98,8 @@ export async function startInstance(options: StartInstanceOptions): Promise<Inst
 
 async function start(options: StartInstanceOptions): Promise<Instance> {
   const owner = effectiveOwner(options.owner);
-  const peers = options.primary?.socketDirectories ?? [];
-  for (const directory of [options.socketDirectory, ...peers]) {
-    prepareSocketDirectory(directory, owner);
-  }
+  prepareSocketDirectory(options.socketDirectory, owner);
+  if (options.primary) prepareSocketDirectory(options.primary.socketDirectory, owner);
   removeStalePostmasterFiles(options.dataDirectory, options.socketDirectory);
   if (options.changeable) await writeSettings(options.dataDirectory, options.changeable);
   const logStart = logBytes(options.logFile);
@@ -121,8 +119,8 @@ async function start(options: StartInstanceOptions): Promise<Instance> {
 }
 
 function spawnPostgres(options: StartInstanceOptions, owner: Owner | undefined): ChildProcess {
-  const peerDirectories = options.primary?.socketDirectories;
-  const place = { ...options, owner, peerDirectories };
+  const peerDirectory = options.primary?.socketDirectory;
+  const place = { ...options, owner, peerDirectory };
   const inside = insidePaths(options.sandbox.level, place);
   const settings = {
     ...options.settings,

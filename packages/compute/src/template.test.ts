@@ -46,7 +46,7 @@ describe.each(majors)('a clone of the template of Postgres %i', (major) => {
     expect(readdirSync(template)).not.toContain('postmaster.pid');
     expect(treeBytes(template)).toBeLessThan(50 * 1024 * 1024);
     expect(readFileSync(join(template, 'pg_hba.conf'), 'utf8')).toBe(
-      'local all all scram-sha-256\n',
+      'local all all scram-sha-256\nlocal replication cloud_admin scram-sha-256\n',
     );
   });
 

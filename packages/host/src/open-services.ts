@@ -50,9 +50,7 @@ export function openServices(ground: Ground): OpenServices {
     arrivals,
     onChange: ({ spec, running }) => {
       reporter?.changed(spec.endpointId);
-      if (running && timelines.isFollowed(running.timelineId)) {
-        void replicas.started(running.timelineId, endpoints.running());
-      }
+      if (running) void replicas.started(running);
     },
     onRest: ({ spec }, timelineId) => {
       timeTravel.rested(spec.endpointId);
@@ -60,7 +58,7 @@ export function openServices(ground: Ground): OpenServices {
       reporter?.grown(timelineId);
     },
   });
-  const replicas = new ReplicaWatch(ground);
+  const replicas = new ReplicaWatch({ ...ground, running: () => endpoints.running() });
   const keeper = new HistoryKeeper(ground);
   const timeTravel = new TimeTravel(ground, endpoints);
   const proxies = new Proxies(
@@ -68,7 +66,9 @@ export function openServices(ground: Ground): OpenServices {
     ({ spec }) => reporter?.changedSlightly(spec.endpointId),
   );
   const past = new Past(ground);
-  const contents = new TimelineContents(ground);
+  const contents = new TimelineContents(ground, (timelineId, roleNames) =>
+    replicas.changed(timelineId, roleNames),
+  );
   const info = () => describe(ground, endpoints);
   const run = (shutdown: Shutdown) => {
     reporter = openReporter(ground, { endpoints, past, info, shutdown });
@@ -241,7 +241,7 @@ function tick({ ground, endpoints, replicas, proxies, reporter, shutdown }: Tick
     if (++count % REPORT_RUNNING_EVERY_TICKS > 0) return;
     const running = endpoints.running();
     void writes.look(running);
-    void replicas.look(running);
+    void replicas.look();
     for (const { spec } of running) reporter?.changedSlightly(spec.endpointId);
   }, TICK_MS);
   shutdown.add({ name: 'ticks', limitMs: 1000, run: async () => clearInterval(timer) });

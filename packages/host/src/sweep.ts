@@ -17,6 +17,11 @@ export async function sweep({ layout, timelines }: Ground, endpoints: Endpoints)
   const places = [...endpoints.values()].flatMap(({ spec }) => placeIds(spec.endpointId));
   const known = new Set(places.map((id) => layout.sockets(id)));
   known.add(layout.throwawayDir);
+  known.add(layout.peersDir);
+  for (const name of await readdir(layout.peersDir)) {
+    const { length } = timelines.followersOf(`tl-${name}` as TimelineId);
+    if (length === 0) await rm(join(layout.peersDir, name), { recursive: true, force: true });
+  }
   for (const name of await readdir(layout.throwawayDir)) {
     await rm(join(layout.throwawayDir, name), { recursive: true, force: true });
   }

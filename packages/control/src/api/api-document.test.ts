@@ -52,7 +52,7 @@ const remarks: Readonly<Record<string, string>> = {
   restoreProjectBranch:
     'a point that is not available is refused before anything is changed; with `preserve_under_name` the former state becomes the parent of the branch, whatever the source is, without it the source does and the former data goes',
   createProjectEndpoint:
-    'one `read_write` endpoint for each branch and any number of `read_only` ones; [replicas.md](replicas.md) says what these show',
+    'one `read_write` endpoint for each branch, and `read_only` ones: [replicas.md](replicas.md) says what these show',
   updateProjectEndpoint:
     '`settings` are replaced one by one, each as a whole; those of Postgres that pgfleet relies on are refused; [live-changes.md](live-changes.md) says what acts when',
   startProjectEndpoint:

@@ -27,6 +27,9 @@ interface Asked<T> {
   readonly signal?: AbortSignal;
 }
 
+/** Called when a timeline was changed, with the roles whose sessions are to end. */
+type OnChange = (timelineId: TimelineId, roleNames: readonly string[]) => Promise<void>;
+
 // A client that stays in the middle of a login keeps Postgres from dropping a database for a minute.
 const STATEMENT_TIMEOUT_MS = 100_000;
 
@@ -36,10 +39,12 @@ const STATEMENT_TIMEOUT_MS = 100_000;
  */
 export class TimelineContents {
   readonly #parts: CopyParts;
+  readonly #onChange: OnChange;
   readonly #queue = new KeyedQueue();
 
-  constructor(parts: CopyParts) {
+  constructor(parts: CopyParts, onChange: OnChange = async () => undefined) {
     this.#parts = parts;
+    this.#onChange = onChange;
   }
 
   /**
@@ -57,7 +62,9 @@ export class TimelineContents {
     return this.#queue.run(timelineId, async () => {
       try {
         signal.throwIfAborted();
-        return shown(await this.#change(timelineId, changes, signal));
+        const content = await this.#change(timelineId, changes, signal);
+        if (changes.length > 0) await this.#onChange(timelineId, changes.flatMap(lockedOut));
+        return shown(content);
       } catch (error) {
         throw toHostError(error, 'unavailable');
       }
@@ -154,6 +161,11 @@ async function inRun<T>(run: ComputeRun, work: Work<T>): Promise<T> {
   const open = (database: string) => run.connect({ timeoutMs: STATEMENT_TIMEOUT_MS, database });
   await using connection = await open('postgres');
   return await work({ connection, open });
+}
+
+// Whose sessions end with a change.
+function lockedOut(change: ContentChange): readonly string[] {
+  return change.kind === 'set_password' || change.kind === 'drop_role' ? [change.name] : [];
 }
 
 function shown({ roles, databases }: ClusterContent): TimelineContent {

@@ -25,8 +25,6 @@ export function isComputeRecord(value: unknown): value is ComputeRecord {
 export interface ComputeParts extends CopyParts {
   readonly limitSupport: LimitSupport;
   readonly computes: RecordStore<ComputeRecord>;
-  /** The endpoint that may write to a timeline. */
-  readonly writerOf: (timelineId: TimelineId) => EndpointId | undefined;
 }
 
 /** A compute, as far as it says where things are kept. */

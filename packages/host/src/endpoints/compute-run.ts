@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import {
+  ADMIN_ROLE,
   AdminConnection,
   adoptInstance,
   applySpec,
@@ -55,10 +56,13 @@ export class ComputeRun {
   readonly timelineId: TimelineId;
   readonly place: ComputePlace;
   readonly startedAt: Date;
+  /** The timeline that its own follows, if it is a replica's. */
+  readonly follows: TimelineId | undefined;
   readonly #parts: ComputeParts;
   readonly #instance: Instance;
   readonly #session: AdminSession;
   readonly #limitGroup: LimitGroup;
+  readonly #isEphemeral: boolean;
   #throttleTimer: NodeJS.Timeout | undefined;
   #isOutdated = false;
   #awaitsMemory = false;
@@ -69,6 +73,9 @@ export class ComputeRun {
     this.timelineId = record.timelineId;
     this.place = record.place ?? 'first';
     this.startedAt = new Date(record.startedAt);
+    const timeline = parts.timelines.find(record.timelineId);
+    this.follows = timeline?.follows;
+    this.#isEphemeral = timeline?.ephemeral === true;
     this.#parts = parts;
     this.#instance = instance;
     this.#limitGroup = limitGroup(parts, record);
@@ -367,15 +374,6 @@ export class ComputeRun {
     });
   }
 
-  /** The timeline that its own follows, if it is a replica's. */
-  get follows(): TimelineId | undefined {
-    return this.#parts.timelines.find(this.timelineId)?.follows;
-  }
-
-  get #isEphemeral(): boolean {
-    return this.#parts.timelines.ready(this.timelineId).ephemeral === true;
-  }
-
   #warn(error: unknown, message: string): void {
     this.#parts.log.warn({ err: error, endpoint_id: this.endpointId }, message);
   }
@@ -400,13 +398,16 @@ function isLoginFailure(error: unknown): boolean {
   return error instanceof ComputeError && error.code === 'admin_login_failed';
 }
 
-// Waiting for one after the other would take a tenth of a second each: so coarsely Postgres looks.
+// Waiting for one after the other would take a tenth of a second each: so coarsely Postgres looks. Its
+// replicas stay: the stop sends them all that was written.
 async function terminateClients(connection: AdminConnection): Promise<void> {
   const deadline = performance.now() + DISMISS_TIMEOUT_MS;
   for (;;) {
     const { length } = await connection.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()`,
+        WHERE pid <> pg_backend_pid() AND (backend_type = 'client backend'
+          OR backend_type = 'walsender' AND usename IS DISTINCT FROM $1)`,
+      [ADMIN_ROLE],
     );
     if (length === 0 || performance.now() >= deadline) return;
     await sleep(DISMISS_INTERVAL_MS);

@@ -6,6 +6,7 @@ import type { TimelineClaims } from '../timelines/timeline-claims.ts';
 import type { Timelines } from '../timelines/timelines.ts';
 import type { ComputeRun } from './compute-run.ts';
 import type { Endpoint } from './endpoint.ts';
+import { isReplica } from './served-timeline.ts';
 import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
 
 export interface VerifierSources {
@@ -32,10 +33,10 @@ export async function currentVerifier(
 ): Promise<string | null> {
   const end = performance.now() + TIMEOUT_MS;
   while (performance.now() < end) {
-    await endpoint.settle();
-    const running = runOf(endpoint, sources);
+    if (!isReplica(endpoint.spec)) await endpoint.settle();
+    const running = writerOf(endpoint, sources);
     if (running) {
-      const verifier = await ask(running, role, () => runOf(endpoint, sources));
+      const verifier = await ask(running, role, () => writerOf(endpoint, sources));
       if (verifier !== undefined) return verifier;
       continue;
     }
@@ -43,6 +44,7 @@ export async function currentVerifier(
     if (resting) return resting.get(role) ?? null;
     if (endpoint.spec.disabled || endpoint.spec.unmasked) return null;
     await endpoint.start();
+    if (isReplica(endpoint.spec)) return endpoint.running?.verifierOf(role) ?? null;
   }
   throw new PgfleetError('compute_start_timeout');
 }
@@ -62,9 +64,12 @@ async function ask(
   }
 }
 
-// A replica that sleeps has the roles of whatever runs on its branch.
-function runOf({ running, spec }: Endpoint, { claims }: VerifierSources): ComputeRun | undefined {
-  return running ?? claims.running(spec.timelineId);
+// A replica has the roles of its branch, a moment later.
+function writerOf(
+  { running, spec }: Endpoint,
+  { claims }: VerifierSources,
+): ComputeRun | undefined {
+  return isReplica(spec) ? claims.running(spec.timelineId) : running;
 }
 
 function restingVerifiers(

@@ -60,6 +60,7 @@ export class Endpoint {
   #settled: Promise<void> = Promise.resolve();
   #ending: 'rest' | 'destroy' = 'rest';
   #launchedMs = Number.NEGATIVE_INFINITY;
+  #launching: AbortController | undefined;
   readonly #closing = new AbortController();
 
   constructor(parts: EndpointParts, spec: EndpointSpec, usage: UsageRecord | undefined) {
@@ -155,6 +156,7 @@ export class Endpoint {
 
   /** Resolves when no process of the compute is left. */
   async suspend(): Promise<void> {
+    this.#giveUpReplica();
     while (this.#state !== 'idle') {
       if (this.#entryMs > 0) await sleep(this.#entryMs);
       if (this.#state === 'active' && this.#entryMs <= 0) this.#apply('suspend');
@@ -269,8 +271,16 @@ export class Endpoint {
     return new Successor(this.#parts, { ...this.#spec, timelineId }, options);
   }
 
+  // A replica may wait for its branch for long, and nothing waits for a replica.
+  #giveUpReplica(): void {
+    if (!isReplica(this.#spec)) return;
+    const message = 'the replica was suspended while it started';
+    this.#launching?.abort(new PgfleetError('unavailable', { message }));
+  }
+
   // A launch that fails has said why, and the next one tells its client.
   async #changeOver(): Promise<void> {
+    this.#giveUpReplica();
     await this.settle();
     while (this.#run && this.#run.timelineId !== this.servedTimelineId) {
       if (this.#state === 'active') this.#apply('suspend');
@@ -363,7 +373,8 @@ export class Endpoint {
     const { launchTimeoutMs: timeoutMs, log } = this.#parts;
     const spec = this.#spec;
     const { endpointId } = spec;
-    const signal = this.#closing.signal;
+    this.#launching = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, this.#launching.signal]);
     try {
       const next = await this.#takeSuccessor(spec.timelineId);
       this.#place = next?.place ?? this.#freePlace;
@@ -382,6 +393,8 @@ export class Endpoint {
       this.usage.fail(failure.message);
       this.#apply('launch_failed');
       throw failure;
+    } finally {
+      this.#launching = undefined;
     }
   }
 
@@ -462,9 +475,17 @@ export class Endpoint {
     this.usage.end();
     this.#apply('died');
     this.#parts.onRest(this, run.timelineId);
-    run.bury().catch((error: unknown) => {
+    this.#bury(run).catch((error: unknown) => {
       log.warn({ err: error, endpoint_id: endpointId }, 'remains of a dead compute stay');
     });
+  }
+
+  // The next launch of a replica, which waits for this, begins with a timeline made anew.
+  async #bury(run: ComputeRun): Promise<void> {
+    const { claims } = this.#parts;
+    await run.bury();
+    if (!run.follows || claims.isClaimed(run.timelineId)) return;
+    await claims.atRest(run.timelineId, () => endFollowing(this.#parts, run.timelineId));
   }
 
   #restInBackground(): void {

@@ -19,11 +19,12 @@ import { ComputeRun } from './compute-run.ts';
 import { currentVerifier } from './current-verifier.ts';
 import { Endpoint } from './endpoint.ts';
 import { isEphemeral } from './ephemeral-id.ts';
+import { endFollowing } from './follower.ts';
 import type { EndpointParts } from './endpoint.ts';
 import { isReplica } from './served-timeline.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
-export interface EndpointsParts extends Omit<EndpointParts, 'writerOf'> {
+export interface EndpointsParts extends EndpointParts {
   readonly specs: RecordStore<EndpointSpec>;
   readonly usage: RecordStore<UsageRecord>;
   readonly arrivals: Arrivals;
@@ -35,7 +36,7 @@ const PERSIST_MS = 60_000;
 
 /** All endpoints of a host, by id. */
 export class Endpoints {
-  readonly #parts: EndpointsParts & EndpointParts;
+  readonly #parts: EndpointsParts;
   readonly #endpoints = new Map<EndpointId, Endpoint>();
   readonly #queue = new KeyedQueue();
   readonly #writes = new Set<Promise<void>>();
@@ -48,8 +49,7 @@ export class Endpoints {
       if (endpoint.state === 'active') this.#persist(endpoint, false);
       if (endpoint.state === 'idle') this.#persist(endpoint, true);
     };
-    const writerOf = (timelineId: TimelineId) => this.#writerOf(timelineId);
-    this.#parts = { ...parts, onChange, writerOf };
+    this.#parts = { ...parts, onChange };
     for (const spec of parts.specs.values()) this.#add(spec);
     this.#persistTimer = setInterval(() => this.#persistRunning(), PERSIST_MS);
     this.#persistTimer.unref();
@@ -142,7 +142,9 @@ export class Endpoints {
   delete(endpointId: EndpointId): Promise<void> {
     const { specs, usage, computes, layout } = this.#parts;
     return this.#queue.run(endpointId, async () => {
-      await this.#endpoints.get(endpointId)?.close(new PgfleetError('endpoint_not_found'));
+      const endpoint = this.#endpoints.get(endpointId);
+      await endpoint?.close(new PgfleetError('endpoint_not_found'));
+      if (endpoint && isReplica(endpoint.spec)) await this.#forgetFollower(endpoint);
       this.#endpoints.delete(endpointId);
       for (const id of placeIds(endpointId)) {
         await rm(layout.sockets(id), { recursive: true, force: true });
@@ -162,8 +164,12 @@ export class Endpoints {
     const affected = all.filter(
       (endpoint) => endpoint.timelineId === timelineId || isReplicaOf(endpoint, timelineId),
     );
-    await inParallel(affected, STOPS_AT_ONCE, (endpoint) => endpoint.destroy());
+    await inParallel(affected, STOPS_AT_ONCE, async (endpoint) => {
+      await endpoint.destroy();
+      if (isReplicaOf(endpoint, timelineId)) await this.#forgetFollower(endpoint);
+    });
     await this.#parts.claims.vacate(timelineId);
+    await rm(this.#parts.layout.peer(timelineId), { recursive: true, force: true });
   }
 
   /** Tells a proxy how a role proves itself; waits for an endpoint that is still being made. */
@@ -211,10 +217,11 @@ export class Endpoints {
     return all.find(({ spec }) => spec.type === 'read_write') ?? all[0];
   }
 
-  #writerOf(timelineId: TimelineId): EndpointId | undefined {
-    const all = [...this.#endpoints.values()].map(({ spec }) => spec);
-    return all.find((spec) => spec.timelineId === timelineId && spec.type === 'read_write')
-      ?.endpointId;
+  // One that died may not have been cleared away yet.
+  async #forgetFollower({ servedTimelineId }: Endpoint): Promise<void> {
+    await this.#parts.claims.vacate(servedTimelineId);
+    if (this.#parts.claims.isClaimed(servedTimelineId)) return;
+    await endFollowing(this.#parts, servedTimelineId);
   }
 
   /** Of two records of one endpoint, which was going over from one timeline to another, the one it is on. */

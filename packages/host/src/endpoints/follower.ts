@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Primary } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
+import { hasErrorCode } from '@pgfleet/kit';
+import type { HostLayout } from '../storage/host-layout.ts';
 import type { ComputeParts } from './compute-parts.ts';
-import { placeIds } from './compute-place.ts';
 
 /** A timeline that reads on with another one. */
 export interface Following {
@@ -44,12 +48,37 @@ export function endFollowing(
   return timelines.delete(timelineId, async () => undefined);
 }
 
-/** Where whoever writes to a timeline listens, or would; `undefined` when nobody may. */
-export function primaryOf(
-  { layout, writerOf }: Pick<ComputeParts, 'layout' | 'writerOf'>,
+/** Where the replicas of a timeline find what writes to it, with the socket of what does so now. */
+export async function primaryOf(
+  { layout, claims }: Pick<ComputeParts, 'layout' | 'claims'>,
   follows: TimelineId,
-): Primary | undefined {
-  const writer = writerOf(follows);
-  if (!writer) return undefined;
-  return { socketDirectories: placeIds(writer).map((id) => layout.sockets(id)) };
+): Promise<Primary> {
+  const run = claims.running(follows);
+  if (run) await offerSocket(layout, follows, run.socketPath);
+  return { socketDirectory: layout.peer(follows) };
+}
+
+/**
+ * Puts the socket of what writes to a timeline where its replicas look for it: under another name, as
+ * what writes may be another endpoint, or another of its places, by the time they do.
+ */
+export async function offerSocket(
+  layout: HostLayout,
+  timelineId: TimelineId,
+  socketPath: string,
+): Promise<void> {
+  const directory = layout.peer(timelineId);
+  const offered = join(directory, basename(socketPath));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const incoming = join(directory, randomBytes(6).toString('hex'));
+  try {
+    await link(socketPath, incoming);
+  } catch (error) {
+    // It has been stopped again.
+    if (hasErrorCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  await rename(incoming, offered);
+  // Nothing is renamed over another name of the same file.
+  await rm(incoming, { force: true });
 }

@@ -6,7 +6,7 @@ import { toHostError } from '../host-error.ts';
 import type { ComputeParts } from './compute-parts.ts';
 import { ComputeRun } from './compute-run.ts';
 import type { LaunchOptions } from './compute-run.ts';
-import { beginToFollow } from './follower.ts';
+import { beginToFollow, endFollowing } from './follower.ts';
 import type { ComputeSpec } from './served-timeline.ts';
 
 const ATTEMPTS = 2;
@@ -39,9 +39,22 @@ export async function openCompute(
     claims.seat(run);
     return run;
   } catch (error) {
+    if (spec.follows) await discardFollower(parts, spec);
     claims.release(timelineId, endpointId);
     throw error;
   }
+}
+
+// What cannot be removed now is found by the next launch.
+async function discardFollower(
+  { timelines, claims, log }: ComputeParts,
+  { timelineId, endpointId }: ComputeSpec,
+): Promise<void> {
+  if (claims.running(timelineId)) return;
+  await endFollowing({ timelines }, timelineId).catch((error: unknown) => {
+    const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
+    log.warn(fields, 'the timeline of a replica stays');
+  });
 }
 
 // What the launch was to recover is made another way, which says what is wrong if that fails too. What is

@@ -1,42 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newEndpointId } from '@pgfleet/contract';
-import type { EndpointSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { adminSecret, connect, postmasters, queryValue, startTenant } from '../test-host.ts';
+import { adminSecret, connect, postmasters, queryValue } from '../test-host.ts';
+import { count, note, untilCount, withReplica } from './test-replica.ts';
 
 const { host, directory } = sharedTestHost();
 
-/** A tenant with a table of notes and a replica. */
-async function withReplica(change: Partial<EndpointSpec> = {}) {
-  const tenant = await startTenant(host);
-  await queryValue(tenant.socketPath, 'CREATE TABLE notes AS SELECT 1 AS n');
-  const replica: EndpointSpec = {
-    ...tenant.endpoint,
-    endpointId: newEndpointId('aws-us-east-2'),
-    type: 'read_only',
-    ...change,
-  };
-  await host.putEndpoint(replica);
-  const wake = async () => (await host.start(replica.endpointId)).socketPath;
-  return { ...tenant, replica, wake };
-}
-
-const count = (socketPath: string) => queryValue(socketPath, 'SELECT count(*)::int FROM notes');
-
-const note = (socketPath: string) => queryValue(socketPath, 'INSERT INTO notes VALUES (2)');
-
-const untilCount = (socketPath: string, expected: number) =>
-  waitUntil(async () => (await count(socketPath)) === expected, {
-    what: `${expected} notes in the replica`,
-    timeoutMs: 20_000,
-    intervalMs: 20,
-  });
-
 test('a replica has what was committed before it was started, and what is written later', async () => {
-  const { socketPath, wake } = await withReplica();
+  const { socketPath, wake } = await withReplica(host);
   await note(socketPath);
   const reader = await wake();
   expect(await count(reader)).toBe(2);
@@ -45,7 +19,7 @@ test('a replica has what was committed before it was started, and what is writte
 });
 
 test('a replica refuses to write, whatever its session says', async () => {
-  const { wake } = await withReplica();
+  const { wake } = await withReplica(host);
   await using reader = await connect(await wake());
   const insert = reader.client.query('INSERT INTO notes VALUES (3)');
   await expect(insert).rejects.toMatchObject({ code: '25006' });
@@ -54,7 +28,7 @@ test('a replica refuses to write, whatever its session says', async () => {
 });
 
 test('a replica of a branch that sleeps shows it without waking it, and goes on when it wakes', async () => {
-  const { endpointId, wake } = await withReplica();
+  const { endpointId, wake } = await withReplica(host);
   await host.suspend(endpointId);
   const reader = await wake();
   expect(await count(reader)).toBe(1);
@@ -68,7 +42,7 @@ test('a replica of a branch that sleeps shows it without waking it, and goes on 
 });
 
 test('a replica that slept shows what was written meanwhile, and leaves nothing while it sleeps', async () => {
-  const { socketPath, replica, timeline, wake } = await withReplica();
+  const { socketPath, replica, timeline, wake } = await withReplica(host);
   await wake();
   const before = await trees();
   await host.suspend(replica.endpointId);
@@ -79,7 +53,7 @@ test('a replica that slept shows what was written meanwhile, and leaves nothing 
 });
 
 test('a login to a replica that sleeps is answered by the branch', async () => {
-  const { socketPath, endpointId, replica } = await withReplica();
+  const { socketPath, endpointId, replica } = await withReplica(host);
   const verifier = (role: string) =>
     host.login(replica.endpointId, { role }).then((login) => login.verifier);
   const before = await verifier('neondb_owner');
@@ -93,7 +67,7 @@ test('a login to a replica that sleeps is answered by the branch', async () => {
 });
 
 test('a tenant cannot read how its replica logs in', async () => {
-  const { wake } = await withReplica();
+  const { wake } = await withReplica(host);
   const reader = await wake();
   const conninfo = await queryValue(reader, "SELECT current_setting('primary_conninfo')");
   expect(conninfo).toContain('passfile');
@@ -103,7 +77,7 @@ test('a tenant cannot read how its replica logs in', async () => {
 });
 
 test('a branch has many replicas', async () => {
-  const { socketPath, replica, wake } = await withReplica();
+  const { socketPath, replica, wake } = await withReplica(host);
   const others = Array.from({ length: 3 }, () => newEndpointId('aws-us-east-2'));
   for (const endpointId of others) await host.putEndpoint({ ...replica, endpointId });
   const readers = [wake(), ...others.map(async (id) => (await host.start(id)).socketPath)];
@@ -114,7 +88,7 @@ test('a branch has many replicas', async () => {
 });
 
 test('a replica goes on where its primary was killed and came back', async () => {
-  const { endpointId, timeline, replica, wake } = await withReplica();
+  const { endpointId, timeline, replica, wake } = await withReplica(host);
   const reader = await wake();
   const [postmaster] = postmasters(directory, timeline.timelineId);
   process.kill(postmaster!, 'SIGKILL');
@@ -129,7 +103,7 @@ test('a replica goes on where its primary was killed and came back', async () =>
 });
 
 test('a replica goes over to the timeline that its branch was restored to', async () => {
-  const { timeline, endpoint, replica, wake } = await withReplica();
+  const { timeline, endpoint, replica, wake } = await withReplica(host);
   await wake();
   const restored = {
     ...timeline,
@@ -149,7 +123,7 @@ test('a replica goes over to the timeline that its branch was restored to', asyn
 });
 
 test('a replica keeps no WAL that it has replayed', async () => {
-  const { socketPath, timeline, wake } = await withReplica();
+  const { socketPath, timeline, wake } = await withReplica(host);
   const reader = await wake();
   const segments = `SELECT count(*)::int FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`;
   const filler = `SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1048576))
@@ -165,7 +139,7 @@ test('a replica keeps no WAL that it has replayed', async () => {
 });
 
 test('a replica ends with the data of its branch', async () => {
-  const { endpointId, timeline, replica, wake } = await withReplica();
+  const { endpointId, timeline, replica, wake } = await withReplica(host);
   await wake();
   await host.deleteTimeline(timeline.timelineId);
   await host.deleteEndpoint(endpointId);
@@ -175,7 +149,9 @@ test('a replica ends with the data of its branch', async () => {
 });
 
 test('settings of a replica are its own, and change while it runs', async () => {
-  const { replica, socketPath, wake } = await withReplica({ pgSettings: { work_mem: '9MB' } });
+  const { replica, socketPath, wake } = await withReplica(host, {
+    pgSettings: { work_mem: '9MB' },
+  });
   const reader = await wake();
   expect(await queryValue(reader, 'SHOW work_mem')).toBe('9MB');
   expect(await queryValue(socketPath, 'SHOW work_mem')).not.toBe('9MB');
@@ -184,7 +160,7 @@ test('settings of a replica are its own, and change while it runs', async () => 
 });
 
 test('a replica with less room than its primary came to have is made anew for the next client', async () => {
-  const { endpoint, endpointId, replica, wake } = await withReplica();
+  const { endpoint, endpointId, replica, wake } = await withReplica(host);
   const reader = await wake();
   // A primary with more room than its standby has: that stops, and nothing but a new start helps.
   await host.suspend(endpointId);

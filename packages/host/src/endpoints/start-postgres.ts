@@ -1,8 +1,10 @@
 import {
+  admitStandbys,
   DataDirectory,
   followerSettings,
   inPlaceSettings,
   preparedRoom,
+  standbyRoom,
   standbySettings,
   startInstance,
 } from '@pgfleet/compute';
@@ -48,6 +50,7 @@ export async function startPostgres(
 ): Promise<Instance> {
   const { timelines, builds, sandbox, layout } = parts;
   const timeline = timelines.ready(spec.timelineId);
+  const replays = timeline.pending !== undefined || timeline.follows !== undefined;
   const view = await builds.view(timeline.spec.pgMajor);
   const place = instancePlace(parts, { ...spec, place: options.place });
   using lock = await seizeTimelineLock(place, signal);
@@ -64,7 +67,7 @@ export async function startPostgres(
     lock,
     logFile: layout.log(spec.endpointId),
     ...(await launchSettings(parts, spec, timeline)),
-    timeoutMs: timeline.pending ? Math.min(timeoutMs, IN_PLACE_TIMEOUT_MS) : timeoutMs,
+    timeoutMs: replays ? Math.min(timeoutMs, IN_PLACE_TIMEOUT_MS) : timeoutMs,
     signal,
   });
   phases.mark('postgres');
@@ -86,6 +89,7 @@ async function prepareStart(
     await files.write('standby.signal', '');
   } else {
     await captureBeginning(parts, timelineId, signal);
+    await admitStandbys(parts.timelines.dataDirectory(timelineId));
   }
 }
 
@@ -100,9 +104,9 @@ async function launchSettings(
   const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
   if (timeline.follows) {
     const followed = parts.timelines.dataDirectory(timeline.follows);
-    const settings = followerSettings(dataDirectory, standbySettings(followed, fixed));
-    const primary = primaryOf(parts, timeline.follows);
-    return { settings, changeable, ...(primary && { primary }) };
+    const room = standbyRoom(followed, { ...changeable, ...fixed });
+    const settings = followerSettings(dataDirectory, { ...fixed, ...room });
+    return { settings, changeable, primary: await primaryOf(parts, timeline.follows) };
   }
   if (timeline.ephemeral) {
     return { settings: standbySettings(dataDirectory, { ...changeable, ...fixed }) };

@@ -14,6 +14,7 @@ import { dropPoints } from './drop-points.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
 
 const AT_ONCE = 4;
+const RETURN_MS = 60_000;
 
 /** What one look at a running timeline's WAL showed. */
 interface WalSight {
@@ -142,7 +143,11 @@ export class HistoryKeeper {
       dataBytes: history.logicalBytes ?? 0,
     });
     if (isDue) await captureRunningPoint(this.#parts, run, this.#closing.signal);
-    if (isDue || sight.hasFinished) await this.#collect(timelineId, () => oldestAwaitedLsn(run));
+    if (isDue || sight.hasFinished) {
+      // Replicas that waited for it to start need a moment to come back.
+      const isYoung = Date.now() - run.startedAt.getTime() < RETURN_MS;
+      await this.#collect(timelineId, async () => (isYoung ? 0n : oldestAwaitedLsn(run)));
+    }
     if (!isDue) return;
     await this.#letGo(timelineId);
     await this.#defragment(timelineId, last);
@@ -191,7 +196,7 @@ export class HistoryKeeper {
     const store = await walStores.of(timelineId);
     using files = DataDirectory.open(dataDirectory);
     const hasSlots = (await files.list('pg_replslot')).length > 0;
-    const isAwaited = hasSlots || timelines.isFollowed(timelineId);
+    const isAwaited = hasSlots || timelines.followersOf(timelineId).length > 0;
     const awaited = isAwaited ? await oldestAwaited() : undefined;
     const before = awaited !== undefined && awaited < redoLsn ? awaited : redoLsn;
     await store.collect({ dataDirectory: files, before, signal: this.#closing.signal });

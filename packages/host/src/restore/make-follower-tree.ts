@@ -1,4 +1,4 @@
-import { admitStandbys, prepareFollower, reload } from '@pgfleet/compute';
+import { prepareFollower } from '@pgfleet/compute';
 import type { Head } from '@pgfleet/compute';
 import type { TimelineId } from '@pgfleet/contract';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
@@ -23,7 +23,7 @@ export async function makeFollowerTree(
   source: TimelineId,
   order: TreeOrder,
 ): Promise<MadeTree> {
-  const { timelines, volume, claims } = parts;
+  const { timelines, volume } = parts;
   const { signal, spec } = order;
   const plan = await whileSettled<Plan>(
     parts,
@@ -33,16 +33,11 @@ export async function makeFollowerTree(
       resting: async ({ lsn }, restSignal) => {
         const options = { ...ownerOf(timelines.ready(source).uid), signal: restSignal };
         await volume.clone(source, spec.timelineId, options);
-        await admitStandbys(timelines.dataDirectory(source));
         return { lsn };
       },
     },
   );
-  if ('head' in plan) {
-    await cloneNearestPoint(parts, { source, ...plan }, order);
-    const isNew = await admitStandbys(timelines.dataDirectory(source));
-    if (isNew) await claims.running(source)?.use(reload);
-  }
+  if ('head' in plan) await cloneNearestPoint(parts, { source, ...plan }, order);
   const record = timelines.ready(source);
   const dataDirectory = volume.path(spec.timelineId);
   await prepareFollower(dataDirectory, timelines.adminSecrets(record).at(-1) ?? '');

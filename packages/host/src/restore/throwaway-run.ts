@@ -57,6 +57,7 @@ const NEEDED_BYTES = 20 * 1024 * 1024;
 // number of connections is most of what a start takes. Prepared transactions need their locks again.
 const SIZE = { minCu: 0.25, maxCu: 0.5 };
 const CONNECTIONS = '20';
+const WORKERS = '12';
 
 /**
  * Runs Postgres on a timeline at rest for pgfleet's own work: no client finds its socket, no
@@ -144,7 +145,9 @@ export async function withThrowawayPlace<T>(
   }
 }
 
-// Prepared transactions of the cluster need their places again.
+// Prepared transactions of the cluster need their places again. Of workers there are as many as the
+// smallest compute has: with more its replicas would follow no further, with less they would not follow
+// the compute that comes after.
 function throwawaySettings(major: number, dataDirectory: string): PostgresSettings {
   const { maxPreparedTransactions } = readControlFile(dataDirectory);
   return settingsFor({
@@ -152,6 +155,7 @@ function throwawaySettings(major: number, dataDirectory: string): PostgresSettin
     ...SIZE,
     override: {
       max_connections: CONNECTIONS,
+      max_worker_processes: WORKERS,
       max_pred_locks_per_transaction: '10',
       max_prepared_transactions: String(maxPreparedTransactions),
       max_logical_replication_workers: '0',

@@ -21,7 +21,7 @@ export class HostLayout {
   /** Creates the directories; computes, under users of their own, may only pass through. */
   create(): void {
     ensureRunDirectory(this.#runDir);
-    for (const path of [this.hostDir, this.socketsDir, this.throwawayDir]) {
+    for (const path of [this.hostDir, this.socketsDir, this.throwawayDir, this.peersDir]) {
       mkdirSync(path, { recursive: true });
       chmodSync(path, 0o711);
     }
@@ -33,6 +33,11 @@ export class HostLayout {
   /** Sockets and logs of instances that serve nobody; below the sockets, whose address is short. */
   get throwawayDir(): string {
     return join(this.socketsDir, '~');
+  }
+
+  /** Directories of {@link peer}. */
+  get peersDir(): string {
+    return join(this.socketsDir, '=');
   }
 
   get hostLock(): string {
@@ -67,6 +72,11 @@ export class HostLayout {
 
   log(endpointId: EndpointId): string {
     return join(this.hostDir, 'logs', `${endpointId}.log`);
+  }
+
+  /** Where replicas of a timeline find the socket of whatever writes to it. */
+  peer(timelineId: TimelineId): string {
+    return join(this.peersDir, timelineId.replace(/^tl-/, ''));
   }
 
   // A socket address holds 103 bytes, and `runDirectory` of the kit leaves 48 of them: without

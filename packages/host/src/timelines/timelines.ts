@@ -64,8 +64,8 @@ export class Timelines {
   readonly #deleting = new Set<TimelineId>();
   readonly #remaking = new Set<TimelineId>();
   readonly #creations = new Map<TimelineId, AbortController>();
-  /** What follows which timeline. */
-  readonly #followers = new Map<TimelineId, TimelineId>();
+  /** What follows a timeline. */
+  readonly #followers = new Map<TimelineId, Set<TimelineId>>();
   #isClosed = false;
 
   constructor(options: TimelinesOptions) {
@@ -74,7 +74,7 @@ export class Timelines {
     this.#records = new RecordStore({ directory, log: options.log, accepts: isTimelineRecord });
     for (const { spec, uid, follows } of this.#records.values()) {
       if (uid !== null) this.#projectUids.set(spec.projectId, uid);
-      if (follows) this.#followers.set(spec.timelineId, follows);
+      if (follows) this.#noteFollower(spec.timelineId, follows);
     }
   }
 
@@ -205,7 +205,7 @@ export class Timelines {
       await stop(timelineId);
       await this.discard(timelineId);
       await this.#records.delete(timelineId);
-      this.#followers.delete(timelineId);
+      this.#forgetFollower(known);
       this.#deleting.delete(timelineId);
     });
   }
@@ -242,9 +242,9 @@ export class Timelines {
     return isThere && !this.#deleting.has(timelineId) && !this.#remaking.has(timelineId);
   }
 
-  /** Whether there is a timeline that reads on with this one. */
-  isFollowed(timelineId: TimelineId): boolean {
-    return [...this.#followers.values()].includes(timelineId);
+  /** The timelines that read on with this one. */
+  followersOf(timelineId: TimelineId): readonly TimelineId[] {
+    return [...(this.#followers.get(timelineId) ?? [])];
   }
 
   dataDirectory(timelineId: TimelineId): string {
@@ -350,7 +350,7 @@ export class Timelines {
     const draft = { spec, sealedSecret, uid: null, specApplied: false, ...marks } as const;
     try {
       await this.#records.put(timelineId, { ...draft, state: 'creating' }, { durable: false });
-      if (follows) this.#followers.set(timelineId, follows);
+      if (follows) this.#noteFollower(timelineId, follows);
       // What an earlier attempt left.
       await forgetHistory(timelineId);
       await volume.remove(timelineId);
@@ -373,17 +373,18 @@ export class Timelines {
         { err: error, timeline_id: timelineId },
         'timeline could not be made',
       );
-      if (!this.#isClosed) await this.#takeBack(timelineId);
+      if (!this.#isClosed) await this.#takeBack({ ...draft, state: 'creating' });
       throw error;
     }
   }
 
   // Who asked may never ask again. What cannot be removed now is found at the next start.
-  async #takeBack(timelineId: TimelineId): Promise<void> {
+  async #takeBack(record: TimelineRecord): Promise<void> {
+    const { timelineId } = record.spec;
     try {
       await this.#removeFiles(timelineId);
       await this.#records.delete(timelineId, { durable: false });
-      this.#followers.delete(timelineId);
+      this.#forgetFollower(record);
     } catch (error) {
       this.#options.log.warn({ err: error, timeline_id: timelineId }, 'half a timeline stays');
     }
@@ -421,6 +422,18 @@ export class Timelines {
     if (record.spec.historyRetentionSeconds === historyRetentionSeconds) return;
     const spec = { ...record.spec, historyRetentionSeconds };
     await this.#records.put(spec.timelineId, { ...record, spec });
+  }
+
+  #noteFollower(timelineId: TimelineId, follows: TimelineId): void {
+    const known = this.#followers.get(follows) ?? new Set();
+    this.#followers.set(follows, known.add(timelineId));
+  }
+
+  #forgetFollower({ spec, follows }: TimelineRecord): void {
+    const others = follows && this.#followers.get(follows);
+    if (!others) return;
+    others.delete(spec.timelineId);
+    if (others.size === 0) this.#followers.delete(follows);
   }
 
   #inherited(record: TimelineRecord): readonly string[] {

@@ -42,7 +42,8 @@ export function connectionUriRoute(app: FastifyInstance, context: ApiContext): v
   );
 }
 
-// The endpoint that is named, else the one for writing on the branch that is named or the default.
+// The endpoint that is named, else the one for writing on the branch that is named or the default, else
+// any that it has.
 async function chooseEndpoint(
   db: Database,
   projectId: ProjectId,
@@ -57,7 +58,7 @@ async function chooseEndpoint(
     ? getBranch(db, projectId, branchId)
     : getDefaultBranch(db, projectId));
   const endpoints = await listEndpoints(db, { projectId, branchId: branch.id });
-  const writable = endpoints.find((endpoint) => endpoint.type === 'read_write');
-  if (!writable) throw new PgfleetError('endpoint_not_found');
-  return writable;
+  const chosen = endpoints.find(({ type }) => type === 'read_write') ?? endpoints[0];
+  if (!chosen) throw new PgfleetError('endpoint_not_found');
+  return chosen;
 }
