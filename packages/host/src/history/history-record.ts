@@ -16,6 +16,8 @@ export interface PointRecord {
   readonly at: string;
   /** Content of `backup_label`; null for an image of a cluster at rest. */
   readonly backupLabel: string | null;
+  /** How long the clone of a running timeline took. */
+  readonly cloneMs?: number;
   /** What its tree had when it was made: one that has another number of bytes now is damaged. */
   readonly content?: PointContent;
 }

@@ -93,13 +93,16 @@ test('where a point is a full copy, fewer are kept', () => {
 
 test('a running instance is worth a point after much WAL, or after some when it is quiet', () => {
   const copied = { isLost: false, driverCopies: false, dataBytes: 1024 * MIB };
-  const busy = { ...copied, msSinceLast: 60_000, quietMs: 0 };
+  const busy = { ...copied, msSinceLast: 60_000, lastCloneMs: 0, quietMs: 0 };
   const due = ({ walBytesSinceLast = 0, ...change }: Partial<RunningState>) =>
     isPointDue({ ...busy, walBytesSinceLast, ownWalBytes: walBytesSinceLast ?? 0, ...change });
   expect(due({ walBytesSinceLast: 16 * MIB })).toBe(true);
   expect(due({ walBytesSinceLast: 16 * MIB - 1 })).toBe(false);
   expect(due({ walBytesSinceLast: 64 * MIB - 1, msSinceLast: 14_999 })).toBe(false);
   expect(due({ walBytesSinceLast: 64 * MIB, msSinceLast: 14_999 })).toBe(true);
+  expect(due({ walBytesSinceLast: 63 * MIB, lastCloneMs: 6_001 })).toBe(false);
+  expect(due({ walBytesSinceLast: 63 * MIB, lastCloneMs: 6_000 })).toBe(true);
+  expect(due({ walBytesSinceLast: 64 * MIB, lastCloneMs: 60_000 })).toBe(true);
   expect(due({ walBytesSinceLast: 32 * MIB, ownWalBytes: 8 * MIB - 1 })).toBe(false);
   expect(due({ walBytesSinceLast: 32 * MIB, ownWalBytes: 8 * MIB })).toBe(true);
   expect(due({ walBytesSinceLast: 8 * MIB, quietMs: 4_999 })).toBe(false);
@@ -170,6 +173,7 @@ class Life {
       walBytesSinceLast,
       ownWalBytes: walBytesSinceLast ?? 0,
       msSinceLast: this.ms - this.#lastMs,
+      lastCloneMs: Math.floor(this.#random() ** 3 * 20_000),
       quietMs: this.#quietMs,
       driverCopies: this.copies,
       dataBytes: this.dataBytes,

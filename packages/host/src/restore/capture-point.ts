@@ -76,7 +76,9 @@ export async function captureRunningPoint(
   await using connection = await run.connect({ timeoutMs: BACKUP_TIMEOUT_MS, signal });
   await capture(parts, { timelineId, tree }, async () => {
     const backup = await beginBackup(connection, pgMajor);
+    const begin = performance.now();
     await parts.volume.clone(timelineId, tree, { inUse: true, exclude: LEFT_OUT, signal });
+    const cloneMs = Math.round(performance.now() - begin);
     const complete = await endBackup(connection, backup, pgMajor);
     const { endLsn } = await markHead(connection);
     return {
@@ -87,6 +89,7 @@ export async function captureRunningPoint(
       endLsn,
       at: complete.stoppedAt,
       backupLabel: complete.label,
+      cloneMs,
     };
   });
 }

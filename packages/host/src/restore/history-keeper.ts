@@ -139,6 +139,7 @@ export class HistoryKeeper {
       ownWalBytes: last ? Number(sight.newestLsn - countFrom(history, last.endLsn)) : 0,
       quietMs: Date.now() - sight.changedMs,
       msSinceLast: last ? Date.now() - Date.parse(last.at) : Number.POSITIVE_INFINITY,
+      lastCloneMs: last?.cloneMs ?? 0,
       driverCopies: !volume.copyOnWrite,
       dataBytes: history.logicalBytes ?? 0,
     });
