@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { EndpointSpec, TimelineId } from '@pgfleet/contract';
+import { derivedName } from './derived-name.ts';
 import { isEphemeral } from './ephemeral-id.ts';
 
 /** What a compute is launched for. */
@@ -7,8 +7,6 @@ export interface ComputeSpec extends EndpointSpec {
   /** The timeline that {@link timelineId} follows, if it is not the branch's own. */
   readonly follows?: TimelineId;
 }
-
-const DIGITS = 20;
 
 /** Whether an endpoint reads what another one writes. */
 export function isReplica({
@@ -25,9 +23,7 @@ export function isReplica({
 export function servedTimelineId(spec: EndpointSpec): TimelineId {
   const { endpointId, timelineId } = spec;
   if (!isReplica(spec)) return timelineId;
-  const digest = createHash('sha256').update(`${endpointId} ${timelineId}`).digest();
-  const name = Array.from(digest.subarray(0, DIGITS), (byte) => (byte % 36).toString(36)).join('');
-  return `tl-${name}` as TimelineId;
+  return `tl-${derivedName(`${endpointId} ${timelineId}`)}` as TimelineId;
 }
 
 export function computeSpec(spec: EndpointSpec): ComputeSpec {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { PgfleetError } from '@pgfleet/contract';
 import type {
   EndpointId,
@@ -7,6 +6,7 @@ import type {
   TimeTravelRequest,
   TimeTravelResponse,
 } from '@pgfleet/contract';
+import { derivedName } from '../endpoints/derived-name.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import { EPHEMERAL_PREFIX, isEphemeral } from '../endpoints/ephemeral-id.ts';
 import { readCapturedVerifiers } from '../timelines/resting-verifiers.ts';
@@ -16,7 +16,6 @@ import { resolvePoint } from './resolve-point.ts';
 
 const IDLE_SECONDS = 60;
 const MAX_POINTS_PER_ENDPOINT = 10;
-const NAME_DIGITS = 20;
 
 /**
  * Shows branches as they were: a read-only endpoint on a copy of its own for each point, endpoint
@@ -145,7 +144,5 @@ export class TimeTravel implements AsyncDisposable {
 }
 
 function nameOf({ timelineId, endpointId }: EndpointSpec, { at, role }: TimeTravelRequest): string {
-  const text = JSON.stringify([endpointId, timelineId, at, role.name, role.verifier]);
-  const digest = createHash('sha256').update(text).digest();
-  return Array.from(digest.subarray(0, NAME_DIGITS), (byte) => (byte % 36).toString(36)).join('');
+  return derivedName(JSON.stringify([endpointId, timelineId, at, role.name, role.verifier]));
 }
