@@ -161,9 +161,10 @@ async function untilReached(connection: AdminConnection, signal: AbortSignal): P
   }
 }
 
+// One that was opened before, and stopped before anybody noted it, replays nothing any more.
 async function readReached(connection: AdminConnection): Promise<Reached> {
   const [reached] = await connection.query<Reached & Record<string, unknown>>(
-    `SELECT pg_last_wal_replay_lsn()::text AS lsn,
+    `SELECT coalesce(pg_last_wal_replay_lsn(), pg_current_wal_insert_lsn())::text AS lsn,
       ${rfc3339('pg_last_xact_replay_timestamp()')} AS "lastCommitAt"`,
   );
   return reached!;

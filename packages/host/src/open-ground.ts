@@ -7,6 +7,7 @@ import type { Volume } from '@pgfleet/volume';
 import type { HostOptions } from './host-options.ts';
 import { beginningOf } from './history/beginning.ts';
 import { Histories } from './history/histories.ts';
+import { KnownHeads } from './history/known-heads.ts';
 import { Loans } from './history/loans.ts';
 import { WalStores } from './history/wal-stores.ts';
 import type { CopyParts } from './restore/copy-parts.ts';
@@ -73,7 +74,7 @@ export async function openGround(options: HostOptions, shutdown: Shutdown): Prom
   const recoveries = new Semaphore(RECOVERIES_AT_ONCE);
   const dumps = new Semaphore(DUMPS_AT_ONCE, { maxWaiting: MAX_WAITING_DUMPS });
   const analyses = new Semaphore(ANALYSES_AT_ONCE, { maxWaiting: MAX_WAITING_ANALYSES });
-  const history = { histories, loans, walStores };
+  const history = { histories, loans, walStores, knownHeads: new KnownHeads() };
   const places = { recoveries, dumps, analyses };
   const copyParts: CopyParts = { ...common, ...history, ...places, timelines, claims };
   return { options, ...copyParts, limitSupport: detectLimits(), templates, spares };

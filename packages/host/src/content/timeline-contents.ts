@@ -122,6 +122,8 @@ export class TimelineContents {
 
   #captured(timelineId: TimelineId): ClusterContent | undefined {
     const { timelines, layout } = this.#parts;
+    const { pending } = timelines.ready(timelineId);
+    if (pending) return pending.content;
     const dataDirectory = timelines.dataDirectory(timelineId);
     return readCapturedContent({ dataDirectory, path: layout.verifiers(timelineId) });
   }

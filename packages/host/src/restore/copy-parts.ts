@@ -2,6 +2,7 @@ import type { Sandbox } from '@pgfleet/compute';
 import type { Logger } from '@pgfleet/kit';
 import type { Volume } from '@pgfleet/volume';
 import type { Histories } from '../history/histories.ts';
+import type { KnownHeads } from '../history/known-heads.ts';
 import type { Loans } from '../history/loans.ts';
 import type { WalStores } from '../history/wal-stores.ts';
 import type { Semaphore } from '../storage/semaphore.ts';
@@ -21,6 +22,7 @@ export interface CopyParts {
   readonly histories: Histories;
   readonly loans: Loans;
   readonly walStores: WalStores;
+  readonly knownHeads: KnownHeads;
   /** Recoveries that may be under way at once: each takes a processor and its memory. */
   readonly recoveries: Semaphore;
   /** Copies that may be made and dumped at once, for their definitions only. */

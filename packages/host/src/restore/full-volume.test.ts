@@ -28,8 +28,8 @@ describe.each<DriverName>(['btrfs', 'reflink', 'copy'])('a full volume, %s', (dr
     let opened: Awaited<ReturnType<typeof openTestHost>>;
     let host: HostClient;
     let tenant: Tenant;
-    /** Before anything of the table was there, and just behind it. */
-    let points: { readonly before: PointInTime; readonly behind: PointInTime };
+    /** Before anything of the table was there, when it was, and just behind that. */
+    let points: Readonly<Record<'before' | 'written' | 'behind', PointInTime>>;
     beforeAll(async () => {
       directory = await testDirectory();
       mkdirSync(place('volume'), { recursive: true });
@@ -48,7 +48,12 @@ describe.each<DriverName>(['btrfs', 'reflink', 'copy'])('a full volume, %s', (dr
         tenant.socketPath,
         `INSERT INTO notes SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, ${TABLE_MIB * 1000}) n`,
       );
-      points = { before, behind: await headOf(tenant) };
+      const at = await queryValue(
+        tenant.socketPath,
+        `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
+      );
+      const written = { kind: 'time', at: String(at) } as const;
+      points = { before, written, behind: await headOf(tenant) };
       // A read of what was written just now would write as well.
       await queryValue(tenant.socketPath, 'SELECT count(*) FROM notes');
       await host.suspend(tenant.endpointId);
@@ -175,7 +180,7 @@ describe.each<DriverName>(['btrfs', 'reflink', 'copy'])('a full volume, %s', (dr
 
     test('that runs full in the middle of a restore takes back what was made', async () => {
       const [traced, started] = [traces(), await startedAt()];
-      const restore = copyAt(points.behind);
+      const restore = copyAt(points.written);
       {
         await using _ballast = leaveFree(36 * MIB);
         await expect(host.putTimeline(restore)).rejects.toMatchObject(full);

@@ -9,12 +9,15 @@ import { needsPoint, withoutPoints } from '../history/lost-window.ts';
 import { Semaphore } from '../storage/semaphore.ts';
 import { captureRestingPoint, captureRunningPoint } from './capture-point.ts';
 import { countFrom, giveBackUnused, isLongBorrowed } from './borrowed.ts';
+import { completeCopy } from './complete-copy.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { dropPoints } from './drop-points.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
 
 const AT_ONCE = 4;
 const RETURN_MS = 60_000;
+// Most branches that are opened at all are opened soon.
+const UNOPENED_MS = 600_000;
 
 /** What one look at a running timeline's WAL showed. */
 interface WalSight {
@@ -179,10 +182,22 @@ export class HistoryKeeper {
   async #settleLoan(timelineId: TimelineId): Promise<void> {
     const { histories, claims } = this.#parts;
     if (claims.isClaimed(timelineId)) return;
+    await this.#complete(timelineId);
     // A launch that comes meanwhile waits: it relies on what it finds.
     await claims.atRest(timelineId, () => giveBackUnused(this.#parts, timelineId));
     if (!isLongBorrowed(await histories.get(timelineId), timelineId)) return;
     await this.#freezeAtRest(timelineId);
+  }
+
+  // What nobody opens is recovered all the same: then it needs nothing of its source, and is known to be
+  // whole. One that control was not told the beginning of is its own to ask for again.
+  async #complete(timelineId: TimelineId): Promise<void> {
+    const { claims, timelines } = this.#parts;
+    const { pending, origin } = timelines.ready(timelineId);
+    if (!pending || !origin) return;
+    if (Date.now() - Date.parse(origin.at) < UNOPENED_MS) return;
+    const work = (signal: AbortSignal) => completeCopy(this.#parts, timelineId, signal);
+    await claims.atRest(timelineId, work, { yields: true, signal: this.#closing.signal });
   }
 
   // Postgres itself needs what comes after its last checkpoint, and what its slots and its standbys

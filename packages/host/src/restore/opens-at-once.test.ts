@@ -184,31 +184,40 @@ test('a branch that was never opened needs nothing of its source, and is made ag
   expect(trees().filter((tree) => tree.startsWith('old-'))).toEqual([]);
 });
 
-test('a branch that cannot be made again is what it was, and can still be opened', async (context) => {
+test('a branch that cannot be made again is what it was, and can be when its past is whole', async (context) => {
   context.skip(copies, 'a volume that copies leaves no recovery to a launch');
   const parent = await tenantWithNotes();
   await forgetPast(parent);
-  await host.start(parent.endpointId);
+  const { socketPath } = await host.start(parent.endpointId);
+  // With one that is enabled a launch recovers nothing.
+  await subscribe(socketPath);
+  await queryValue(socketPath, 'ALTER SUBSCRIPTION theirs ENABLE');
   const branch = await putBranch(parent, await headOf(parent));
   const { timelineId } = branch.timeline;
   const points = pointsOf(timelineId);
   await host.deleteTimeline(parent.timeline.timelineId);
   const control = join(volumeDirectory(), points[0]!.tree, 'global', 'pg_control');
+  const whole = readFileSync(control);
   writeFileSync(control, Buffer.alloc(8192));
   const changed = host.content(timelineId, { changes: [shop] });
   await expect(changed).rejects.toMatchObject({ code: 'history_damaged' });
   expect(pointsOf(timelineId)).toEqual(points);
+  writeFileSync(control, whole);
   const opened = await host.start(branch.endpointId);
   expect(await queryValue(opened.socketPath, NOTES)).toBe('before');
 });
 
-test('subscriptions are off in a branch before it is open', async () => {
-  const parent = await tenantWithNotes();
+async function subscribe(socketPath: string): Promise<void> {
   await queryValue(
-    parent.socketPath,
+    socketPath,
     `CREATE SUBSCRIPTION theirs CONNECTION 'host=127.0.0.1 port=1 dbname=nobody password=none'
       PUBLICATION p WITH (connect = false, enabled = false, slot_name = 'at_the_publisher')`,
   );
+}
+
+test('subscriptions are off in a branch before it is open', async () => {
+  const parent = await tenantWithNotes();
+  await subscribe(parent.socketPath);
   const quiet = await putBranch(parent, await headOf(parent));
   await queryValue(parent.socketPath, 'ALTER SUBSCRIPTION theirs ENABLE');
   const busy = await putBranch(parent, await headOf(parent));

@@ -1,5 +1,8 @@
 import { ComputeError, DataDirectory, prepareInPlace } from '@pgfleet/compute';
+import type { ClusterContent } from '@pgfleet/compute';
+import type { TimelineId, TimelineSpec } from '@pgfleet/contract';
 import { HistoryDamaged } from '../history/history-damaged.ts';
+import type { KnownHead } from '../history/known-heads.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { DamagedPoint } from './damaged-point.ts';
@@ -8,19 +11,21 @@ import { prepareRecovery } from './prepare-recovery.ts';
 import type { PreparedRecovery, RecoverySource } from './prepare-recovery.ts';
 
 /**
- * Makes a tree that the first launch recovers, if a client is waiting for that launch and nothing
- * speaks against it: what leads to its target is not known to be damaged, and what is
- * cloned is durable without a sync.
+ * Makes a tree that its first launch recovers, if a client is waiting for that launch, or if all that a
+ * recovery would tell is known without it; and if nothing speaks against it: what leads to its target is
+ * not known to be damaged, and what is cloned is durable without a sync. Where no launch comes it is
+ * recovered in a quiet moment.
  */
 export async function postponeRecovery(
   parts: CopyParts,
   source: RecoverySource,
   order: TreeOrder,
 ): Promise<MadeTree | undefined> {
-  const { spec, keepsHistory, from } = order;
+  const { spec, keepsHistory, from, isWhole } = order;
   const { timelineId, target } = source;
-  if (!parts.volume.copyOnWrite) return undefined;
-  if (!spec.opensAtOnce || !keepsHistory || from) return undefined;
+  if (!parts.volume.copyOnWrite || !keepsHistory || from || isWhole) return undefined;
+  const head = spec.opensAtOnce ? undefined : knownHead(parts, source);
+  if (!spec.opensAtOnce && !head) return undefined;
   const prepared = await prepareRecovery(parts, { ...source, damaged: new Set() }, order).catch(
     asDamage,
   );
@@ -30,15 +35,49 @@ export async function postponeRecovery(
     return undefined;
   }
   await leaveToLaunch(prepared);
+  if (head) await noteForeseen(parts, { heir: spec.timelineId, source: timelineId }, head);
   const { timelineNumber } = prepared;
   const record = parts.timelines.ready(timelineId);
   return {
     uid: record.uid,
     inheritedSecrets: parts.timelines.pastAdminSecrets(record),
     specApplied: false,
-    origin: null,
-    pending: { target, timelineNumber },
+    origin: head ? { lsn: head.lsn, at: head.at } : null,
+    pending: { target, timelineNumber, ...(head && { content: contentFor(spec, head) }) },
   };
+}
+
+function knownHead(
+  { knownHeads }: CopyParts,
+  { timelineId, target }: RecoverySource,
+): KnownHead | undefined {
+  return target.kind === 'lsn' ? knownHeads.find(timelineId, target.lsn) : undefined;
+}
+
+interface Descent {
+  readonly heir: TimelineId;
+  readonly source: TimelineId;
+}
+
+/** Notes what a recovery will show: where a copy begins, and how much it has. */
+async function noteForeseen(
+  { histories }: CopyParts,
+  { heir, source }: Descent,
+  { lsn }: KnownHead,
+): Promise<void> {
+  const { logicalBytes } = await histories.get(source);
+  const born = { lsn, at: new Date().toISOString() };
+  await histories.update(heir, (history) => ({ ...history, born, logicalBytes }));
+}
+
+/** What its source has, but for the passwords that the copy gets. */
+function contentFor({ initial }: TimelineSpec, { content }: KnownHead): ClusterContent {
+  const given = new Map(initial.roles.map(({ name, verifier }) => [name, verifier]));
+  const roles = content.roles.map((role) => ({
+    ...role,
+    verifier: given.get(role.name) ?? role.verifier,
+  }));
+  return { ...content, roles };
 }
 
 /** Leaves a recovery to a launch, durably. */

@@ -31,12 +31,12 @@ export async function putWithPasswords(
   return timelines.ready(spec.timelineId).origin ?? null;
 }
 
-// Who does not want it opened at once any more wants it at rest.
+// Who does not want it opened at once any more wants to know what it is like.
 async function put(parts: CopyParts, spec: TimelineSpec): Promise<TimelineReady['origin']> {
   const { timelines } = parts;
   const origin = await timelines.put(spec);
   const { timelineId } = spec;
-  if (spec.opensAtOnce || !timelines.isPending(timelineId)) return origin;
+  if (spec.opensAtOnce || origin || !timelines.isPending(timelineId)) return origin;
   await whileSettled(
     parts,
     { timelineId },

@@ -109,12 +109,12 @@ function isDeadEnd(error: unknown): boolean {
 async function fromItsOwn(
   parts: RemakeParts,
   order: TreeOrder,
-  { before, pending, uid, inheritedSecrets }: Again,
+  { before, pending, uid, inheritedSecrets, origin }: Again,
 ): Promise<MadeTree> {
   const prepared = await prepareAgain(parts, order, { before, pending, uid });
-  if (order.spec.opensAtOnce) {
+  if (!order.isWhole) {
     await leaveToLaunch(prepared);
-    return { uid, inheritedSecrets, specApplied: false, origin: null, pending };
+    return { uid, inheritedSecrets, specApplied: false, origin, pending };
   }
   const recovery = { prepared, target: pending.target, uid, inheritedSecrets };
   return parts.recoveries.run(() => recover(parts, recovery, order), order.signal);
@@ -138,7 +138,7 @@ async function fromItsSource(
 async function prepareAgain(
   parts: RemakeParts,
   order: TreeOrder,
-  { before, pending, uid }: Omit<Again, 'inheritedSecrets'>,
+  { before, pending, uid }: Omit<Again, 'inheritedSecrets' | 'origin'>,
 ): Promise<PreparedRecovery> {
   const { volume } = parts;
   const base = before.points.at(-1);

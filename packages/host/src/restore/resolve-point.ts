@@ -1,3 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
+import { markHead, readContent } from '@pgfleet/compute';
+import type { AdminConnection, ClusterContent, Head } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { PointInTime, ResolvedPoint, TimelineId } from '@pgfleet/contract';
 import { timestampMicros } from '../history/nearest-point.ts';
@@ -6,7 +9,7 @@ import { parseLsn } from '../history/wal-segment.ts';
 import { restoreWindow } from '../history/restore-window.ts';
 import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { whileSettled } from './while-settled.ts';
+import { whileMarked, whileSettled } from './while-settled.ts';
 
 interface ResolveOptions {
   readonly at: PointInTime;
@@ -26,10 +29,45 @@ export async function resolvePoint(
 ): Promise<ResolvedPoint> {
   // Marking the head writes WAL, and a Postgres that cannot do so dies.
   await requireRoom(parts.volume, { signal });
+  if (at.kind === 'head') {
+    const lsn = await resolveHead(parts, timelineId, signal);
+    return { at: { kind: 'lsn', lsn }, lsn };
+  }
   const head = await currentHead(parts, timelineId, signal);
-  if (at.kind === 'head') return { at: { kind: 'lsn', lsn: head.lsn }, lsn: head.lsn };
   await assertAvailable(parts, timelineId, { at, head });
   return { at, lsn: at.kind === 'lsn' ? at.lsn : null };
+}
+
+/** Resolves the head, and keeps in mind what a copy of it will be like. */
+function resolveHead(
+  parts: CopyParts,
+  timelineId: TimelineId,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  return whileMarked(
+    parts,
+    { timelineId, signal },
+    {
+      mark: markWithContent,
+      running: ({ lsn, at, content }) => {
+        if (content) parts.knownHeads.note(timelineId, { lsn, at, content });
+        return lsn;
+      },
+      resting: async ({ lsn }) => lsn,
+    },
+  );
+}
+
+interface HeadWithContent extends Head {
+  /** Not known when it was changing. */
+  readonly content?: ClusterContent;
+}
+
+async function markWithContent(connection: AdminConnection): Promise<HeadWithContent> {
+  const content = await readContent(connection);
+  const head = await markHead(connection);
+  const isSame = isDeepStrictEqual(await readContent(connection), content);
+  return { ...head, ...(isSame && { content }) };
 }
 
 interface CurrentHead {

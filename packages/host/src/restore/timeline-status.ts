@@ -13,7 +13,7 @@ export async function timelineStatus(
   { timelines, histories, volume, walStores }: CopyParts,
   timelineId: TimelineId,
 ): Promise<TimelineStatus> {
-  const { spec } = timelines.ready(timelineId);
+  const { spec, pending, origin } = timelines.ready(timelineId);
   const history = await histories.get(timelineId);
   const { at, lsn } = restoreWindow(history, spec.historyRetentionSeconds, new Date());
   const { checkpointLsn } = readControlFile(timelines.dataDirectory(timelineId));
@@ -22,7 +22,8 @@ export async function timelineStatus(
   return {
     timelineId,
     oldest: at === undefined || lsn === undefined ? null : { at, lsn },
-    headLsn: formatLsn(checkpointLsn),
+    // What is still to be recovered is on its way there.
+    headLsn: pending && origin ? origin.lsn : formatLsn(checkpointLsn),
     logicalBytes: history.logicalBytes,
     dataBytes: usage.allocatedBytes,
     walBytes: store.bytes,

@@ -1,5 +1,5 @@
 import { markHead } from '@pgfleet/compute';
-import type { Head } from '@pgfleet/compute';
+import type { AdminConnection, Head } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { sleep } from '@pgfleet/kit';
@@ -7,6 +7,7 @@ import type { FileLock } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import type { RestMark } from '../history/history-record.ts';
 import { toHostError } from '../host-error.ts';
+import { completeCopy } from './complete-copy.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
 
@@ -19,9 +20,9 @@ interface SettledTimeline {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Settled<T> {
+interface Settled<T, H extends Head = Head> {
   /** What comes before `head.lsn` stays for a copy, whatever becomes of the compute. */
-  readonly running: (head: Head) => T;
+  readonly running: (head: H) => T;
   /** Nothing starts on the timeline meanwhile; so it is to be short, since a client may wait. */
   readonly resting: (rest: RestMark, signal: AbortSignal, lock: FileLock) => Promise<T>;
 }
@@ -33,10 +34,24 @@ interface Settled<T> {
  * @throws PgfleetError `timeline_not_found`, `timeline_locked` when it does not settle; what `resting`
  * throws; why the compute does not answer.
  */
-export async function whileSettled<T>(
+export function whileSettled<T>(
+  parts: CopyParts,
+  timeline: SettledTimeline,
+  work: Settled<T>,
+): Promise<T> {
+  return whileMarked(parts, timeline, { ...work, mark: markHead });
+}
+
+interface Marked<T, H extends Head> extends Settled<T, H> {
+  /** Marks the head of a running one, and may ask for more. */
+  readonly mark: (connection: AdminConnection) => Promise<H>;
+}
+
+/** As {@link whileSettled}, which only marks the head. */
+export async function whileMarked<T, H extends Head>(
   parts: CopyParts,
   { timelineId, signal = never }: SettledTimeline,
-  { running, resting }: Settled<T>,
+  { mark, running, resting }: Marked<T, H>,
 ): Promise<T> {
   const end = performance.now() + SETTLE_MS;
   for (;;) {
@@ -46,12 +61,12 @@ export async function whileSettled<T>(
     const run = parts.claims.running(timelineId);
     let hasBegun = false;
     try {
-      if (run) return running(await run.use(markHead));
+      if (run) return running(await run.use(mark));
       return await parts.claims.atRest(
         timelineId,
         async (restSignal) => {
           hasBegun = true;
-          await parts.timelines.remake(timelineId, restSignal);
+          await completeCopy(parts, timelineId, restSignal);
           using lock = await parts.timelines.lock(timelineId, restSignal);
           const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
           return await resting(rest, restSignal, lock);

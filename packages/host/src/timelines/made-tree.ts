@@ -1,7 +1,6 @@
-import type { InPlaceTarget } from '@pgfleet/compute';
 import type { TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
 import type { FileLock } from '@pgfleet/kit';
-import type { TemplateBeginning } from './timeline-record.ts';
+import type { PendingRecovery, TemplateBeginning } from './timeline-record.ts';
 
 /** What the making of a timeline's tree left to note in its record. */
 export interface MadeTree {
@@ -13,7 +12,7 @@ export interface MadeTree {
   readonly origin: TimelineReady['origin'];
   readonly beginning?: TemplateBeginning;
   /** What is left to its first launch. */
-  readonly pending?: InPlaceTarget;
+  readonly pending?: PendingRecovery;
 }
 
 export interface TreeOrder {
@@ -30,6 +29,8 @@ export interface TreeOrder {
   readonly lock: FileLock;
   /** The one point of history that a recovery is to begin at, instead of the best. */
   readonly from?: string | undefined;
+  /** Nothing is to be left to the first launch. */
+  readonly isWhole?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,8 +38,8 @@ export interface TreeOrder {
 export type MakeTree = (order: TreeOrder) => Promise<MadeTree>;
 
 /** A tree whose recovery was left to its first launch. */
-export interface PendingTree extends Pick<MadeTree, 'uid' | 'inheritedSecrets'> {
-  readonly pending: InPlaceTarget;
+export interface PendingTree extends Pick<MadeTree, 'uid' | 'inheritedSecrets' | 'origin'> {
+  readonly pending: PendingRecovery;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { InPlaceTarget } from '@pgfleet/compute';
+import type { ClusterContent, InPlaceTarget } from '@pgfleet/compute';
 import type { TimelineId, TimelineReady, TimelineSpec } from '@pgfleet/contract';
 
 /** An untouched clone of a template. */
@@ -7,6 +7,12 @@ export interface TemplateBeginning {
   /** Of its checkpoint; as `pg_lsn` writes it. */
   readonly lsn: string;
   readonly at: string;
+}
+
+/** A recovery that is left to the first launch, or to a quiet moment. */
+export interface PendingRecovery extends InPlaceTarget {
+  /** What it will lead to, where that is known. */
+  readonly content?: ClusterContent;
 }
 
 /** What a host keeps about one timeline. */
@@ -29,7 +35,7 @@ export interface TimelineRecord {
    * The recovery that its first launch does: until then its tree is an image with WAL behind it, which
    * a crash of whatever kind makes worthless but for that WAL.
    */
-  readonly pending?: InPlaceTarget;
+  readonly pending?: PendingRecovery;
   /** Where its source was cut; null for one made of a template. */
   readonly origin?: TimelineReady['origin'];
   /** The template that it began as, a point of its history for as long as the template is there. */

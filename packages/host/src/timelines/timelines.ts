@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createAdminSecret } from '@pgfleet/compute';
 import type { Owner } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
@@ -142,7 +142,7 @@ export class Timelines {
       const record = this.ready(timelineId);
       if (!isPendingRecord(record)) return;
       const { opensAtOnce: _, ...spec } = record.spec;
-      await this.#makeAgain(record, spec, { signal });
+      await this.#makeAgain(record, { spec, isWhole: true, signal });
     });
   }
 
@@ -150,9 +150,9 @@ export class Timelines {
   // made what it is to be made of, and what lies there is given up no sooner.
   async #makeAgain(
     record: PendingRecord,
-    spec: TimelineSpec,
-    { signal }: Pick<PutOptions, 'signal'> = {},
+    order: Pick<TreeOrder, 'spec' | 'isWhole' | 'signal'>,
   ): Promise<void> {
+    const { spec, signal } = order;
     const { timelineId } = spec;
     const { volume, log } = this.#options;
     this.#remaking.add(timelineId);
@@ -160,12 +160,14 @@ export class Timelines {
       await this.#unlessStopped(timelineId, signal, async (either) => {
         await requireRoom(volume, { signal: either });
         using lock = await this.lock(timelineId, either);
-        const made = await this.#remake(record, { spec, lock, signal: either });
+        const made = await this.#remake(record, { ...order, lock, signal: either });
         const { pending: _, ...known } = record;
-        await this.#noteMade({ ...known, spec }, made);
+        const { origin = null } = record;
+        await this.#noteMade({ ...known, spec }, { ...made, origin: origin ?? made.origin });
       });
     } catch (error) {
-      log.warn({ err: error, timeline_id: timelineId }, 'timeline could not be made again');
+      const level = signal?.aborted ? 'debug' : 'warn';
+      log[level]({ err: error, timeline_id: timelineId }, 'timeline could not be made again');
       throw error;
     } finally {
       this.#remaking.delete(timelineId);
@@ -178,14 +180,14 @@ export class Timelines {
 
   #remake(
     record: PendingRecord,
-    order: Pick<TreeOrder, 'spec' | 'lock' | 'signal'>,
+    order: Pick<TreeOrder, 'spec' | 'isWhole' | 'lock' | 'signal'>,
   ): Promise<MadeTree> {
-    const { uid, pending } = record;
+    const { uid, pending, origin = null } = record;
     const ownSecret = this.#open(record, record.sealedSecret);
     const projectUid = this.#projectUids.get(record.spec.projectId);
     return this.#options.remakeTree(
       { ...order, ownSecret, projectUid, keepsHistory: true },
-      { uid, pending, inheritedSecrets: this.#inherited(record) },
+      { uid, pending, origin, inheritedSecrets: this.#inherited(record) },
     );
   }
 
@@ -454,7 +456,8 @@ export class Timelines {
     const { spec } = record;
     try {
       if (isPendingRecord(record)) {
-        await this.#queue.run(spec.timelineId, () => this.#makeAgain(record, spec));
+        if (await this.#isUntouched(spec.timelineId)) return;
+        await this.#queue.run(spec.timelineId, () => this.#makeAgain(record, { spec }));
         return;
       }
       if (record.state !== 'creating') await this.#noteCreating(record);
@@ -465,6 +468,14 @@ export class Timelines {
         'creation of a timeline could not be resumed; it is tried again when control asks',
       );
     }
+  }
+
+  // No Postgres has begun to recover it, and nobody to make it again.
+  async #isUntouched(timelineId: TimelineId): Promise<boolean> {
+    const { volume } = this.#options;
+    if (await volume.exists(formerTree(timelineId))) return false;
+    const path = volume.path(timelineId);
+    return existsSync(path) && !existsSync(join(path, 'postmaster.opts'));
   }
 
   // A tree that was never opened can be made again; one that was is beyond the host's means.
