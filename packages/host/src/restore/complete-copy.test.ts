@@ -55,7 +55,14 @@ async function notesOf({ timeline }: Branch, password?: string): Promise<unknown
   const { branchId, timelineId, projectId } = timeline;
   const endpointId = newEndpointId(region);
   const { endpoint } = template;
-  await host.putEndpoint({ ...endpoint, branchId, timelineId, projectId, endpointId, generation: 1 });
+  await host.putEndpoint({
+    ...endpoint,
+    branchId,
+    timelineId,
+    projectId,
+    endpointId,
+    generation: 1,
+  });
   const { socketPath } = await host.start(endpointId);
   await using session = await connect(socketPath, password === undefined ? {} : { password });
   return Object.values((await session.client.query(NOTES)).rows[0] as object)[0];

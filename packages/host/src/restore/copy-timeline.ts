@@ -1,10 +1,12 @@
-import type { Head } from '@pgfleet/compute';
+import { markHead } from '@pgfleet/compute';
+import type { AdminConnection, Head } from '@pgfleet/compute';
 import type { PointInTime, TimelineId } from '@pgfleet/contract';
 import { timestampMicros } from '../history/nearest-point.ts';
 import type { RestMark } from '../history/history-record.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import { cloneAtRest } from './clone-at-rest.ts';
 import type { CopyParts } from './copy-parts.ts';
+import { markKnownHead } from './mark-known-head.ts';
 import { recoverCopy } from './recover-copy.ts';
 import { postponeRecovery } from './postpone-recovery.ts';
 import type { RecoverySource } from './prepare-recovery.ts';
@@ -34,10 +36,13 @@ export async function copyTimeline(
   order: TreeOrder,
 ): Promise<MadeTree> {
   const { timelineId, at } = source;
+  const mark = (connection: AdminConnection) =>
+    at.kind === 'head' ? markKnownHead(parts, timelineId, connection) : markHead(connection);
   const plan = await whileSettled<Plan>(
     parts,
     { timelineId, signal: order.signal },
     {
+      mark,
       running: (head) => ({ recovery: recoveryTo(source, head) }),
       resting: async (rest, signal) => {
         if (!isAtRestAs(at, rest)) return { recovery: recoveryTo(source, endOf(rest)) };

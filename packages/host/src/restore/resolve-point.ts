@@ -1,6 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
-import { markHead, readContent } from '@pgfleet/compute';
-import type { AdminConnection, ClusterContent, Head } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { PointInTime, ResolvedPoint, TimelineId } from '@pgfleet/contract';
 import { timestampMicros } from '../history/nearest-point.ts';
@@ -9,7 +6,8 @@ import { parseLsn } from '../history/wal-segment.ts';
 import { restoreWindow } from '../history/restore-window.ts';
 import { requireRoom } from '../storage/require-room.ts';
 import type { CopyParts } from './copy-parts.ts';
-import { whileMarked, whileSettled } from './while-settled.ts';
+import { markKnownHead } from './mark-known-head.ts';
+import { whileSettled } from './while-settled.ts';
 
 interface ResolveOptions {
   readonly at: PointInTime;
@@ -38,36 +36,21 @@ export async function resolvePoint(
   return { at, lsn: at.kind === 'lsn' ? at.lsn : null };
 }
 
-/** Resolves the head, and keeps in mind what a copy of it will be like. */
+/** Resolves the head, so that what a copy of it will be like is known. */
 function resolveHead(
   parts: CopyParts,
   timelineId: TimelineId,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  return whileMarked(
+  return whileSettled(
     parts,
     { timelineId, signal },
     {
-      mark: markWithContent,
-      running: ({ lsn, at, content }) => {
-        if (content) parts.knownHeads.note(timelineId, { lsn, at, content });
-        return lsn;
-      },
+      mark: (connection) => markKnownHead(parts, timelineId, connection),
+      running: ({ lsn }) => lsn,
       resting: async ({ lsn }) => lsn,
     },
   );
-}
-
-interface HeadWithContent extends Head {
-  /** Not known when it was changing. */
-  readonly content?: ClusterContent;
-}
-
-async function markWithContent(connection: AdminConnection): Promise<HeadWithContent> {
-  const content = await readContent(connection);
-  const head = await markHead(connection);
-  const isSame = isDeepStrictEqual(await readContent(connection), content);
-  return { ...head, ...(isSame && { content }) };
 }
 
 interface CurrentHead {

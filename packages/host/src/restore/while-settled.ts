@@ -20,9 +20,11 @@ interface SettledTimeline {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Settled<T, H extends Head = Head> {
+interface Settled<T> {
+  /** Marks the head of a running one; `markHead` when left out. */
+  readonly mark?: (connection: AdminConnection) => Promise<Head>;
   /** What comes before `head.lsn` stays for a copy, whatever becomes of the compute. */
-  readonly running: (head: H) => T;
+  readonly running: (head: Head) => T;
   /** Nothing starts on the timeline meanwhile; so it is to be short, since a client may wait. */
   readonly resting: (rest: RestMark, signal: AbortSignal, lock: FileLock) => Promise<T>;
 }
@@ -34,24 +36,10 @@ interface Settled<T, H extends Head = Head> {
  * @throws PgfleetError `timeline_not_found`, `timeline_locked` when it does not settle; what `resting`
  * throws; why the compute does not answer.
  */
-export function whileSettled<T>(
-  parts: CopyParts,
-  timeline: SettledTimeline,
-  work: Settled<T>,
-): Promise<T> {
-  return whileMarked(parts, timeline, { ...work, mark: markHead });
-}
-
-interface Marked<T, H extends Head> extends Settled<T, H> {
-  /** Marks the head of a running one, and may ask for more. */
-  readonly mark: (connection: AdminConnection) => Promise<H>;
-}
-
-/** As {@link whileSettled}, which only marks the head. */
-export async function whileMarked<T, H extends Head>(
+export async function whileSettled<T>(
   parts: CopyParts,
   { timelineId, signal = never }: SettledTimeline,
-  { mark, running, resting }: Marked<T, H>,
+  { mark = markHead, running, resting }: Settled<T>,
 ): Promise<T> {
   const end = performance.now() + SETTLE_MS;
   for (;;) {
