@@ -116,9 +116,9 @@ export function standbyRoom(dataDirectory: string, asked: PostgresSettings): Pos
  * Waits until the target is reached, and opens the cluster for writing; its subscriptions are off
  * before their workers could start.
  *
- * @throws ComputeError `recovery_failed` when there is too little WAL, or when subscriptions have to be
- * turned off first, which is for {@link recoverCluster}; the signal's reason. The cluster is of no
- * more use then.
+ * @throws ComputeError `recovery_failed` when there is too little WAL, when it was opened before and
+ * nobody can say at which point, or when subscriptions have to be turned off first, which is for
+ * {@link recoverCluster}; the signal's reason. The cluster is of no more use then.
  */
 export async function finishInPlace(
   connection: AdminConnection,
@@ -152,7 +152,8 @@ async function untilReached(connection: AdminConnection, signal: AbortSignal): P
       [OUT_OF_WAL],
     );
     const { isOver, isPaused, isStuck, lsn } = progress!;
-    if (isOver || isPaused) return;
+    if (isOver) throw new ComputeError('recovery_failed', 'the recovery was over before');
+    if (isPaused) return;
     if (isStuck && stuckAt === lsn) {
       throw new ComputeError('recovery_failed', 'the WAL ends before the target');
     }
@@ -161,10 +162,9 @@ async function untilReached(connection: AdminConnection, signal: AbortSignal): P
   }
 }
 
-// One that was opened before, and stopped before anybody noted it, replays nothing any more.
 async function readReached(connection: AdminConnection): Promise<Reached> {
   const [reached] = await connection.query<Reached & Record<string, unknown>>(
-    `SELECT coalesce(pg_last_wal_replay_lsn(), pg_current_wal_insert_lsn())::text AS lsn,
+    `SELECT pg_last_wal_replay_lsn()::text AS lsn,
       ${rfc3339('pg_last_xact_replay_timestamp()')} AS "lastCommitAt"`,
   );
   return reached!;

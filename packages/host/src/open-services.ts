@@ -199,7 +199,7 @@ function keepHistory({ ground, keeper, endpoints, reporter, shutdown }: HistoryK
   const runs = () => endpoints.running().flatMap(({ running }) => (running ? [running] : []));
   const timers = [
     setInterval(() => void keeper.look(runs()), TICK_MS),
-    setInterval(() => void keeper.expireAll(), EXPIRE_EVERY_MS),
+    setInterval(() => void keeper.tidyUp(), EXPIRE_EVERY_MS),
     setInterval(() => {
       for (const { timelineId } of runs()) reporter?.grown(timelineId);
     }, MEASURE_EVERY_MS),

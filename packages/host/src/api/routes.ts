@@ -48,6 +48,13 @@ const ofEndpoint = { params: Type.Object({ endpointId }) };
 
 /** Adds the routes of the contract's host API. */
 export function addRoutes(app: FastifyInstance, services: HostServices): void {
+  app.addHook<{ Params: Partial<OfTimeline['Params']> }>(
+    'preHandler',
+    async ({ params: { timelineId: asked }, method }) => {
+      // One that is being made again is there for whoever asks, but for whom it is in the way.
+      if (asked !== undefined && method !== 'DELETE') await services.timelines.remade(asked);
+    },
+  );
   app.get('/v1/info', async () => services.info());
   addTimelineRoutes(app, services);
   addHistoryRoutes(app, services);

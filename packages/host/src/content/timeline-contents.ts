@@ -86,6 +86,7 @@ export class TimelineContents {
     await this.#queue.run(timelineId, async () => {
       try {
         signal.throwIfAborted();
+        await this.#parts.timelines.remade(timelineId);
         this.#parts.timelines.ready(timelineId);
         const work: Work<void> = (access) => checkMasking(access, understood);
         await this.#work(timelineId, { work, signal });
@@ -109,6 +110,7 @@ export class TimelineContents {
     changes: readonly ContentChange[],
     signal: AbortSignal,
   ): Promise<ClusterContent> {
+    await this.#parts.timelines.remade(timelineId);
     this.#parts.timelines.ready(timelineId);
     const isQuestion = changes.length === 0;
     const known = isQuestion ? this.#captured(timelineId) : undefined;

@@ -32,7 +32,6 @@ import { IN_PLACE_TIMEOUT_MS, startPostgres } from './start-postgres.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
 import type { LastWords } from '../timelines/last-words.ts';
-import { noteReached } from '../timelines/note-reached.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 
 export interface LaunchOptions {
@@ -301,17 +300,20 @@ export class ComputeRun {
 
   /** Gets to where a copy is to begin, which its first launch does; says where that was. */
   async #recoverInPlace(signal: AbortSignal): Promise<TimelineRecord['origin']> {
-    const { timelines } = this.#parts;
-    const { pending } = timelines.ready(this.timelineId);
+    const { timelines, histories } = this.#parts;
+    const { pending, origin } = timelines.ready(this.timelineId);
     if (!pending) return undefined;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(IN_PLACE_TIMEOUT_MS)]);
     const options = { postmasterPid: this.#instance.record.postmaster.pid, signal: limit };
     // Replay may change the secret between one attempt to log in and the next.
-    const reached = await retry(
+    const { lsn, lastCommitAt } = await retry(
       () => this.#session.use((connection) => finishInPlace(connection, options)),
       { ...REPLAY_LOGIN, signal: limit, retryable: isLoginFailure },
     );
-    return noteReached(this.#parts, this.timelineId, { ...reached, pending });
+    const born = { lsn, at: new Date().toISOString() };
+    const { points } = await histories.update(this.timelineId, (history) => ({ ...history, born }));
+    const asked = pending.target.kind === 'time' ? pending.target.at : undefined;
+    return origin ?? { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? born.at };
   }
 
   /** Gets to where the timeline was that a replica follows, when it was asked for. */

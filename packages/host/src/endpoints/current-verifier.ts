@@ -40,6 +40,7 @@ export async function currentVerifier(
       if (verifier !== undefined) return verifier;
       continue;
     }
+    await sources.timelines.remade(endpoint.spec.timelineId);
     const resting = restingVerifiers(endpoint, sources);
     if (resting) return resting.get(role) ?? null;
     if (endpoint.spec.disabled || endpoint.spec.unmasked) return null;

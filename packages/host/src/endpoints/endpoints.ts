@@ -179,6 +179,8 @@ export class Endpoints {
       const endpoint = this.#named(name);
       return endpoint !== undefined && timelines.isReady(endpoint.spec.timelineId);
     };
+    const known = this.#named(name);
+    if (known) await timelines.remade(known.spec.timelineId);
     const arrived = await arrivals.wait(hasArrived, request.waitForSpecMs ?? 0);
     const endpoint = this.#named(name);
     if (!arrived || !endpoint) throw new PgfleetError('endpoint_not_found');

@@ -68,6 +68,9 @@ async function launchOrRemake(
   const { timelineId, endpointId } = spec;
   const launch = () => ComputeRun.launch(parts, spec, options);
   if (spec.follows) await beginToFollow(parts, { timelineId, follows: spec.follows }, options);
+  if (timelines.find(timelineId)?.pending?.lacksData) {
+    await timelines.remake(timelineId, { isWhole: false, signal: options.signal });
+  }
   const replays = () => spec.follows !== undefined || timelines.isPending(timelineId);
   for (let sizes = 1; replays(); sizes++) {
     const before = neededRoom(parts, timelineId);
@@ -80,7 +83,7 @@ async function launchOrRemake(
       if (spec.follows) throw error;
       const fields = { err: error, endpoint_id: endpointId, timeline_id: timelineId };
       log.info(fields, 'a copy is recovered before its first launch instead of by it');
-      await timelines.remake(timelineId, options.signal);
+      await timelines.remake(timelineId, { isWhole: true, signal: options.signal });
     }
   }
   return launch();

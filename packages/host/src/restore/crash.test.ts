@@ -62,6 +62,12 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
+/** A moment that a copy has to be recovered to when it is made: nobody knows what there was then. */
+async function present(): Promise<PointInTime> {
+  const clock = `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  return { kind: 'time', at: String(await queryValue(tenant.socketPath, clock)) };
+}
+
 const volume = (place: string) => join(hosts.path, 'host', 'volume', 'volume', place);
 
 function has(place: 'incoming' | 'trash', prefix: string): boolean {
@@ -98,7 +104,7 @@ async function expectSourceIntact(rows: string): Promise<void> {
 
 test('a host that is killed while a copy recovers finishes it, and nothing is left over', async () => {
   await writeMuch();
-  const spec = branchSpec({ kind: 'head' });
+  const spec = branchSpec(await present());
   const put = hosts.client.host.putTimeline(spec).catch(() => undefined);
   await killOnce('a recovery', () => postmasters(hosts.path, spec.timelineId).length > 0);
   await put;
@@ -205,7 +211,7 @@ test('a host that is killed while it lets go of history goes on with it', async 
 
 test('a recovery whose Postgres is killed fails without a loss, and succeeds the next time', async () => {
   await writeMuch();
-  const spec = branchSpec({ kind: 'head' });
+  const spec = branchSpec(await present());
   const put = failureOf(hosts.client.host.putTimeline(spec));
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {
@@ -225,7 +231,7 @@ test('a recovery whose Postgres is killed fails without a loss, and succeeds the
 
 test('a deletion ends a copy that is being made', async () => {
   await writeMuch();
-  const spec = branchSpec({ kind: 'head' });
+  const spec = branchSpec(await present());
   const put = failureOf(hosts.client.host.putTimeline(spec));
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {
@@ -241,7 +247,7 @@ test('a deletion ends a copy that is being made', async () => {
 
 test('an orderly stop ends a copy that is being made, which the next host finishes', async () => {
   await writeMuch();
-  const spec = branchSpec({ kind: 'head' });
+  const spec = branchSpec(await present());
   const put = hosts.client.host.putTimeline(spec).catch(() => undefined);
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {

@@ -3,13 +3,14 @@ import type { TimelineId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import type { PointRecord } from '../history/history-record.ts';
+import { toHostError } from '../host-error.ts';
 import { isPointDue, isRestPointDue, planRetention } from '../history/retention.ts';
 import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
 import { needsPoint, withoutPoints } from '../history/lost-window.ts';
+import { requireRoom, ROOM_FOR_OTHERS_BYTES } from '../storage/require-room.ts';
 import { Semaphore } from '../storage/semaphore.ts';
 import { captureRestingPoint, captureRunningPoint } from './capture-point.ts';
 import { countFrom, giveBackUnused, isLongBorrowed } from './borrowed.ts';
-import { completeCopy } from './complete-copy.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { dropPoints } from './drop-points.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
@@ -42,6 +43,8 @@ export class HistoryKeeper {
   readonly #seen = new Set<TimelineId>();
   /** Those whose last look failed, which has been told. */
   readonly #behind = new Set<TimelineId>();
+  /** Copies that were found to be damaged. */
+  readonly #hopeless = new Set<TimelineId>();
   readonly #places = new Semaphore(AT_ONCE);
   readonly #closing = new AbortController();
 
@@ -73,12 +76,19 @@ export class HistoryKeeper {
     });
   }
 
-  /** Lets go of what has become too old, of all timelines, one after the other. */
-  async expireAll(): Promise<void> {
-    const ids = [...this.#parts.timelines.values()].map(({ spec }) => spec.timelineId);
+  /**
+   * Lets go of what has become too old, of all timelines, one after the other. Then recovers what nobody
+   * opened: so it is known to be whole, and needs nothing of its source any more.
+   */
+  async tidyUp(): Promise<void> {
+    const { timelines } = this.#parts;
+    const ids = [...timelines.values()].map(({ spec }) => spec.timelineId);
     for (const timelineId of ids) {
       if (this.#closing.signal.aborted) return;
       await this.expire(timelineId);
+    }
+    for (const timelineId of ids.filter((id) => timelines.isPending(id))) {
+      await this.#once(timelineId, () => this.#complete(timelineId));
     }
   }
 
@@ -182,22 +192,29 @@ export class HistoryKeeper {
   async #settleLoan(timelineId: TimelineId): Promise<void> {
     const { histories, claims } = this.#parts;
     if (claims.isClaimed(timelineId)) return;
-    await this.#complete(timelineId);
     // A launch that comes meanwhile waits: it relies on what it finds.
     await claims.atRest(timelineId, () => giveBackUnused(this.#parts, timelineId));
     if (!isLongBorrowed(await histories.get(timelineId), timelineId)) return;
     await this.#freezeAtRest(timelineId);
   }
 
-  // What nobody opens is recovered all the same: then it needs nothing of its source, and is known to be
-  // whole. One that control was not told the beginning of is its own to ask for again.
   async #complete(timelineId: TimelineId): Promise<void> {
-    const { claims, timelines } = this.#parts;
+    const { claims, timelines, volume, log } = this.#parts;
     const { pending, origin } = timelines.ready(timelineId);
-    if (!pending || !origin) return;
+    // One whose beginning control was not told is its own to ask for again.
+    if (!pending || !origin || this.#hopeless.has(timelineId)) return;
     if (Date.now() - Date.parse(origin.at) < UNOPENED_MS) return;
-    const work = (signal: AbortSignal) => completeCopy(this.#parts, timelineId, signal);
-    await claims.atRest(timelineId, work, { yields: true, signal: this.#closing.signal });
+    const { signal } = this.#closing;
+    await requireRoom(volume, { reservedBytes: ROOM_FOR_OTHERS_BYTES, signal });
+    try {
+      const remake = (either: AbortSignal) =>
+        timelines.remake(timelineId, { isWhole: true, signal: either });
+      await claims.atRest(timelineId, remake, { yields: true, signal });
+    } catch (error) {
+      if (!isBeyondRepair(error)) throw error;
+      this.#hopeless.add(timelineId);
+      log.error({ err: error, timeline_id: timelineId }, 'a copy cannot be recovered');
+    }
   }
 
   // Postgres itself needs what comes after its last checkpoint, and what its slots and its standbys
@@ -277,6 +294,12 @@ async function oldestAwaitedLsn(run: ComputeRun): Promise<bigint | undefined> {
   );
   const lsn = rows[0]?.lsn;
   return lsn === null || lsn === undefined ? undefined : parseLsn(lsn);
+}
+
+// Another attempt would find the same.
+function isBeyondRepair(error: unknown): boolean {
+  const { code } = toHostError(error);
+  return code === 'history_damaged' || code === 'point_not_available';
 }
 
 // By a launch, or by another process that still has it.

@@ -61,7 +61,7 @@ async function trees(timelineId: TimelineId): Promise<readonly string[]> {
 async function pass(minutes: number): Promise<void> {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * MINUTE_MS });
   await using keeper = new HistoryKeeper(ground);
-  await keeper.expireAll();
+  await keeper.tidyUp();
 }
 
 test('a copy that does not run gives back what it borrowed, and begins with itself', async () => {
@@ -81,7 +81,7 @@ test('a point that its owner lets go of stays for those who borrowed it, until t
   await captureAgain();
   await ground.timelines.put({ ...source, historyRetentionSeconds: 0 });
   await using keeper = new HistoryKeeper(ground);
-  await keeper.expireAll();
+  await keeper.tidyUp();
   expect(await trees(source.timelineId)).not.toContain(tree);
   for (const borrower of [heir, grandchild]) {
     expect(await trees(borrower)).toEqual([tree]);

@@ -3,6 +3,7 @@ import type { ClusterContent } from '@pgfleet/compute';
 import type { TimelineId, TimelineSpec } from '@pgfleet/contract';
 import { HistoryDamaged } from '../history/history-damaged.ts';
 import type { KnownHead } from '../history/known-heads.ts';
+import { readFootprint } from '../timelines/footprint.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { DamagedPoint } from './damaged-point.ts';
@@ -23,12 +24,11 @@ export async function postponeRecovery(
 ): Promise<MadeTree | undefined> {
   const { spec, keepsHistory, from, isWhole } = order;
   const { timelineId, target } = source;
-  if (!parts.volume.copyOnWrite || !keepsHistory || from || isWhole) return undefined;
-  const head = spec.opensAtOnce ? undefined : knownHead(parts, source);
+  if (!parts.volume.copyOnWrite || !keepsHistory || from) return undefined;
+  const head = spec.opensAtOnce || isWhole ? undefined : knownHead(parts, source);
   if (!spec.opensAtOnce && !head) return undefined;
-  const prepared = await prepareRecovery(parts, { ...source, damaged: new Set() }, order).catch(
-    asDamage,
-  );
+  const wanted = { ...source, damaged: new Set<string>(), leavesData: head !== undefined };
+  const prepared = await prepareRecovery(parts, wanted, order).catch(asDamage);
   if (prepared instanceof DamagedPoint) await dropPoint(parts, spec.timelineId, prepared.tree);
   if (prepared instanceof Error || prepared.damage) {
     await parts.volume.remove(spec.timelineId);
@@ -36,14 +36,15 @@ export async function postponeRecovery(
   }
   await leaveToLaunch(prepared);
   if (head) await noteForeseen(parts, { heir: spec.timelineId, source: timelineId }, head);
-  const { timelineNumber } = prepared;
+  const { timelineNumber, lacksData } = prepared;
+  const foreseen = head && { content: contentFor(spec, head), lacksData };
   const record = parts.timelines.ready(timelineId);
   return {
     uid: record.uid,
     inheritedSecrets: parts.timelines.pastAdminSecrets(record),
     specApplied: false,
     origin: head ? { lsn: head.lsn, at: head.at } : null,
-    pending: { target, timelineNumber, ...(head && { content: contentFor(spec, head) }) },
+    pending: { target, timelineNumber, ...foreseen },
   };
 }
 
@@ -61,13 +62,28 @@ interface Descent {
 
 /** Notes what a recovery will show: where a copy begins, and how much it has. */
 async function noteForeseen(
-  { histories }: CopyParts,
+  parts: CopyParts,
   { heir, source }: Descent,
   { lsn }: KnownHead,
 ): Promise<void> {
-  const { logicalBytes } = await histories.get(source);
+  const { histories } = parts;
+  const logicalBytes = await sizeOf(parts, source);
   const born = { lsn, at: new Date().toISOString() };
   await histories.update(heir, (history) => ({ ...history, born, logicalBytes }));
+}
+
+// One that stops meanwhile has it noted.
+async function sizeOf(
+  { claims, histories, log }: CopyParts,
+  timelineId: TimelineId,
+): Promise<number | null> {
+  try {
+    const measured = await claims.running(timelineId)?.use(readFootprint);
+    if (measured) return measured.logicalBytes;
+  } catch (error) {
+    log.debug({ err: error, timeline_id: timelineId }, 'the size of a source is an earlier one');
+  }
+  return (await histories.get(timelineId)).logicalBytes;
 }
 
 /** What its source has, but for the passwords that the copy gets. */

@@ -15,16 +15,21 @@ import type { CopyParts } from './copy-parts.ts';
 import { inheritPoint } from './inherit-point.ts';
 import { measureContent } from './measure-content.ts';
 import { DamagedPoint } from './damaged-point.ts';
+import { isPointTree } from './point-tree.ts';
 
 // A line of some sixty bytes for each recovery that a cluster and its ancestors went through.
 const MAX_HISTORY_BYTES = 1024 * 1024;
 const TIMELINE_HISTORY = '.history';
+// Where a cluster's files are large, and may be scattered.
+const DATA = ['base'];
 
 export interface RecoverySource {
   readonly timelineId: TimelineId;
   readonly target: RecoveryTarget;
   /** The end of the source's WAL; a record beyond the target begins before it. */
   readonly endLsn: string;
+  /** What takes long to clone is left out, where it can be had later. */
+  readonly leavesData?: boolean;
 }
 
 /** A clone of a point with the WAL behind it, ready to be recovered. */
@@ -37,6 +42,7 @@ export interface PreparedRecovery {
   readonly endLsn: bigint;
   /** From here on there is none; the target may come before it all the same. */
   readonly damage: HistoryDamaged | undefined;
+  readonly lacksData: boolean;
 }
 
 /**
@@ -58,15 +64,23 @@ export function prepareRecovery(
     if (!base) throw await unavailable(parts, source);
     try {
       const { uid } = timelines.ready(source.timelineId);
-      const cloning = clonePoint(parts, { base, uid }, order);
+      const lacksData = Boolean(source.leavesData) && mayBeLeft(parts, base);
+      const cloning = clonePoint(parts, { base, uid, lacksData }, order);
       await allDone([cloning, inheritPoint(parts, order, base)]);
       const dataDirectory = await cloning;
-      return await placeWal(parts, { ...source, base, dataDirectory }, order);
+      const placed = await placeWal(parts, { ...source, base, dataDirectory }, order);
+      return { ...placed, lacksData };
     } catch (error) {
       if (!isDamage(error)) throw error;
       throw new DamagedPoint(base, error.message);
     }
   });
+}
+
+// A point that is lent stays for as long as it is needed. Where a clone is a snapshot there is nothing to
+// be won.
+function mayBeLeft({ volume }: Pick<CopyParts, 'volume'>, { tree }: PointRecord): boolean {
+  return volume.copyOnWrite && !volume.atomicWhileRunning && isPointTree(tree);
 }
 
 async function unavailable(
@@ -81,16 +95,23 @@ interface Chosen extends RecoverySource {
   readonly base: PointRecord;
 }
 
+interface PointClone {
+  readonly base: PointRecord;
+  readonly uid: number | null;
+  readonly lacksData?: boolean;
+}
+
 /** Clones a point for a new timeline. @throws DamagedPoint when it has not what it had. */
 export async function clonePoint(
   { volume }: Pick<CopyParts, 'volume'>,
-  { base, uid }: { readonly base: PointRecord; readonly uid: number | null },
+  { base, uid, lacksData = false }: PointClone,
   { spec, signal }: TreeOrder,
 ): Promise<string> {
   const copy = spec.timelineId;
-  const options = { ...ownerOf(uid), ...(signal && { signal }) };
+  const exclude = lacksData ? DATA : [];
+  const options = { ...ownerOf(uid), exclude, ...(signal && { signal }) };
   const { path, content } = await volume.clone(base.tree, copy, options);
-  if (!base.content) return path;
+  if (!base.content || lacksData) return path;
   const { files, bytes } = content ?? (await measureContent(volume, copy));
   if (files === base.content.files && bytes === base.content.bytes) return path;
   const found = `${files} files with ${bytes} bytes`;
@@ -102,7 +123,7 @@ async function placeWal(
   { timelines, histories, walStores }: CopyParts,
   { timelineId, base, dataDirectory, ...source }: Chosen & { readonly dataDirectory: string },
   { signal }: TreeOrder,
-): Promise<PreparedRecovery> {
+): Promise<Omit<PreparedRecovery, 'lacksData'>> {
   using files = DataDirectory.open(dataDirectory);
   await beginAt(files, base);
   const store = await walStores.of(timelineId);

@@ -21,11 +21,14 @@ export async function putWithPasswords(
   { passwordsOf, ...spec }: TimelineSpec,
 ): Promise<TimelineReady['origin']> {
   const { timelines } = parts;
+  if (passwordsOf !== undefined) await timelines.remade(passwordsOf);
   if (passwordsOf === undefined || !timelines.isReady(passwordsOf)) return put(parts, spec);
   const verifiers = await presentVerifiers(parts, passwordsOf);
   const isThere = timelines.isReady(spec.timelineId);
   const roles = withVerifiers(spec.initial.roles, verifiers);
-  const origin = await timelines.put({ ...spec, initial: { ...spec.initial, roles } });
+  const initial = { ...spec.initial, roles };
+  // The one is about to take the place of the other, which is given up for what is sure to be there.
+  const origin = await timelines.put({ ...spec, initial }, { isWhole: true });
   if (!isThere) return origin;
   await changePasswords(parts, spec.timelineId, verifiers);
   return timelines.ready(spec.timelineId).origin ?? null;

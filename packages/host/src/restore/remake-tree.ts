@@ -114,7 +114,8 @@ async function fromItsOwn(
   const prepared = await prepareAgain(parts, order, { before, pending, uid });
   if (!order.isWhole) {
     await leaveToLaunch(prepared);
-    return { uid, inheritedSecrets, specApplied: false, origin, pending };
+    const { lacksData: _, ...complete } = pending;
+    return { uid, inheritedSecrets, specApplied: false, origin, pending: complete };
   }
   const recovery = { prepared, target: pending.target, uid, inheritedSecrets };
   return parts.recoveries.run(() => recover(parts, recovery, order), order.signal);
@@ -155,7 +156,7 @@ async function prepareAgain(
   }
   const ends = names.flatMap((name) => parseSegmentName(name)?.end ?? []);
   const endLsn = ends.reduce((a, b) => (b > a ? b : a), parseLsn(base.endLsn));
-  return { base, dataDirectory, timelineNumber, endLsn, damage: undefined };
+  return { base, dataDirectory, timelineNumber, endLsn, damage: undefined, lacksData: false };
 }
 
 // A launch that got so far as to begin a timeline number of its own has written WAL beside it.

@@ -47,8 +47,6 @@ export interface ThrowawayAccess {
   readonly socketDirectory: string;
   readonly secrets: readonly string[];
   readonly connection: AdminConnection;
-  /** As this process sees it. */
-  readonly postmasterPid: number;
 }
 
 const START_TIMEOUT_MS = 600_000;
@@ -99,8 +97,7 @@ export async function withThrowawayRun<T>(
         timeoutMs: STATEMENT_TIMEOUT_MS,
         ...(signal && { signal }),
       });
-      const postmasterPid = instance.record.postmaster.pid;
-      const result = await work({ socketDirectory, secrets, connection, postmasterPid });
+      const result = await work({ socketDirectory, secrets, connection });
       // What was cut off may look like something that was found.
       signal?.throwIfAborted();
       return result;
@@ -148,12 +145,10 @@ export async function withThrowawayPlace<T>(
   }
 }
 
-/**
- * What such a run is started with. Prepared transactions of the cluster need their places again. Of
- * workers there are as many as the smallest compute has: with more its replicas would follow no further,
- * with less they would not follow the compute that comes after.
- */
-export function throwawaySettings(major: number, dataDirectory: string): PostgresSettings {
+// Prepared transactions of the cluster need their places again. Of workers there are as many as the
+// smallest compute has: with more its replicas would follow no further, with less they would not follow
+// the compute that comes after.
+function throwawaySettings(major: number, dataDirectory: string): PostgresSettings {
   const { maxPreparedTransactions } = readControlFile(dataDirectory);
   return settingsFor({
     major,

@@ -7,7 +7,6 @@ import type { FileLock } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import type { RestMark } from '../history/history-record.ts';
 import { toHostError } from '../host-error.ts';
-import { completeCopy } from './complete-copy.ts';
 import type { CopyParts } from './copy-parts.ts';
 import { ensureRestMark } from './ensure-rest-mark.ts';
 
@@ -54,7 +53,7 @@ export async function whileSettled<T>(
         timelineId,
         async (restSignal) => {
           hasBegun = true;
-          await completeCopy(parts, timelineId, restSignal);
+          await parts.timelines.remake(timelineId, { isWhole: true, signal: restSignal });
           using lock = await parts.timelines.lock(timelineId, restSignal);
           const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
           return await resting(rest, restSignal, lock);

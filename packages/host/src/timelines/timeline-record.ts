@@ -13,6 +13,8 @@ export interface TemplateBeginning {
 export interface PendingRecovery extends InPlaceTarget {
   /** What it will lead to, where that is known. */
   readonly content?: ClusterContent;
+  /** What takes long to clone is not there yet: before a launch the tree is made again. */
+  readonly lacksData?: boolean;
 }
 
 /** What a host keeps about one timeline. */
@@ -32,8 +34,8 @@ export interface TimelineRecord {
   /** Whether `spec.initial` is inside the cluster: from then on roles are the tenant's to change. */
   readonly specApplied: boolean;
   /**
-   * The recovery that its first launch does: until then its tree is an image with WAL behind it, which
-   * a crash of whatever kind makes worthless but for that WAL.
+   * The recovery that its first launch does, unless somebody needs it before: until then its tree is an
+   * image with WAL behind it, which a crash in the middle makes worthless but for that WAL.
    */
   readonly pending?: PendingRecovery;
   /** Where its source was cut; null for one made of a template. */

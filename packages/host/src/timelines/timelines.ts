@@ -1,5 +1,5 @@
-import { existsSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createAdminSecret } from '@pgfleet/compute';
 import type { Owner } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
@@ -11,7 +11,7 @@ import type { HostLayout } from '../storage/host-layout.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { requireRoom } from '../storage/require-room.ts';
-import { formerTree } from './former-tree.ts';
+import { formerTree, isUntouched } from './former-tree.ts';
 import { ownerOf } from './owner.ts';
 import type { MadeTree, MakeTree, RemakeTree, TreeOrder } from './made-tree.ts';
 import type { PostgresBuilds } from './postgres-builds.ts';
@@ -43,6 +43,8 @@ export interface PutOptions {
    * source lies there as it is wanted.
    */
   readonly from?: string;
+  /** Nothing is left to the first launch, unless the specification says so. */
+  readonly isWhole?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -125,24 +127,30 @@ export class Timelines {
   }
 
   /**
-   * Whether the first launch of a timeline still has to recover it. Whoever needs it otherwise has it
-   * made once more with {@link remake}.
+   * Whether a timeline still has to be recovered, which its first launch does. Whoever needs it otherwise
+   * has it made once more with {@link remake}.
    */
   isPending(timelineId: TimelineId): boolean {
     return this.#records.get(timelineId)?.pending !== undefined;
   }
 
   /**
-   * Makes a timeline again that was never opened, and all of it at once, whether its source is there or
-   * not. Nothing runs on it, and the caller sees to it that nothing starts. When it cannot be made now,
+   * Makes a timeline again that was never opened, and all of it at once if it is to be `isWhole`, whether
+   * its source is there or not. Nothing runs on it, and the caller sees to it that nothing starts. When it cannot be made now,
    * it is as it was, and that can be tried again.
+   *
+   * @throws PgfleetError `timeline_not_found`, at once where a deletion may wait for the caller.
    */
-  remake(timelineId: TimelineId, signal: AbortSignal): Promise<void> {
-    return this.#queue.run(timelineId, async () => {
+  async remake(
+    timelineId: TimelineId,
+    { isWhole, signal }: { readonly isWhole: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
+    if (this.#deleting.has(timelineId)) throw new PgfleetError('timeline_not_found');
+    await this.#queue.run(timelineId, async () => {
       const record = this.ready(timelineId);
       if (!isPendingRecord(record)) return;
       const { opensAtOnce: _, ...spec } = record.spec;
-      await this.#makeAgain(record, { spec, isWhole: true, signal });
+      await this.#makeAgain(record, { spec: isWhole ? spec : record.spec, isWhole, signal });
     });
   }
 
@@ -191,6 +199,11 @@ export class Timelines {
     );
   }
 
+  /** Resolves when a timeline is not being made again, during which it is not ready. */
+  async remade(timelineId: TimelineId): Promise<void> {
+    if (this.#remaking.has(timelineId)) await this.#queue.run(timelineId, async () => undefined);
+  }
+
   /** Resolves when a timeline is not being made any more. */
   async made(timelineId: TimelineId): Promise<void> {
     if (this.#creations.has(timelineId)) await this.#queue.run(timelineId, async () => undefined);
@@ -199,9 +212,14 @@ export class Timelines {
   /** Deletes tree, record and lock, and ends a creation; success when they are already gone. */
   delete(timelineId: TimelineId, stop: StopComputes): Promise<void> {
     this.#creations.get(timelineId)?.abort(new PgfleetError('timeline_not_found'));
+    // Before it is its turn: whom it will wait for must not come to wait behind it.
+    if (this.#records.get(timelineId)) this.#deleting.add(timelineId);
     return this.#queue.run(timelineId, async () => {
       const known = this.#records.get(timelineId);
-      if (!known) return;
+      if (!known) {
+        this.#deleting.delete(timelineId);
+        return;
+      }
       this.#deleting.add(timelineId);
       await this.#noteDeleting(timelineId, known);
       await stop(timelineId);
@@ -338,7 +356,7 @@ export class Timelines {
 
   async #create(
     spec: TimelineSpec,
-    { ephemeral = false, follows, from, signal }: PutOptions,
+    { ephemeral = false, follows, from, isWhole = false, signal }: PutOptions,
   ): Promise<TimelineReady['origin']> {
     const { volume, builds, secrets, makeTree, forgetHistory } = this.#options;
     const { timelineId, projectId } = spec;
@@ -357,9 +375,8 @@ export class Timelines {
       await forgetHistory(timelineId);
       await volume.remove(timelineId);
       const projectUid = this.#projectUids.get(projectId);
-      const keepsHistory = !ephemeral;
-      const order = { spec, ownSecret, projectUid, keepsHistory, follows, lock, from, signal };
-      const made = await makeTree(order);
+      const wish = { keepsHistory: !ephemeral, follows, from, isWhole };
+      const made = await makeTree({ spec, ownSecret, projectUid, ...wish, lock, signal });
       if (made.uid !== null) this.#projectUids.set(projectId, made.uid);
       await this.#noteMade({ ...draft, state: 'ready' }, made);
       this.#options.log.info(
@@ -456,7 +473,7 @@ export class Timelines {
     const { spec } = record;
     try {
       if (isPendingRecord(record)) {
-        if (await this.#isUntouched(spec.timelineId)) return;
+        if (await isUntouched(this.#options.volume, spec.timelineId)) return;
         await this.#queue.run(spec.timelineId, () => this.#makeAgain(record, { spec }));
         return;
       }
@@ -468,14 +485,6 @@ export class Timelines {
         'creation of a timeline could not be resumed; it is tried again when control asks',
       );
     }
-  }
-
-  // No Postgres has begun to recover it, and nobody to make it again.
-  async #isUntouched(timelineId: TimelineId): Promise<boolean> {
-    const { volume } = this.#options;
-    if (await volume.exists(formerTree(timelineId))) return false;
-    const path = volume.path(timelineId);
-    return existsSync(path) && !existsSync(join(path, 'postmaster.opts'));
   }
 
   // A tree that was never opened can be made again; one that was is beyond the host's means.

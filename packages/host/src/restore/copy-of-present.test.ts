@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import type { HistoryRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 import { connect, postmasters, queryValue, scramVerifier, startTenant } from '../test-host.ts';
@@ -17,9 +18,9 @@ let copies: boolean;
 beforeAll(async () => {
   copies = (await host.info()).volumeDriver === 'copy';
 });
-afterEach(() => vi.useRealTimers());
 
 const NOTES = `SELECT coalesce(string_agg(text, ' ' ORDER BY text), 'none') FROM notes`;
+const SIZE = 'SELECT sum(pg_database_size(oid)) FROM pg_database WHERE NOT datistemplate';
 const shop = { kind: 'create_database', name: 'shop', ownerName: 'neondb_owner' } as const;
 
 async function tenantWithNotes(): Promise<Tenant> {
@@ -80,12 +81,6 @@ function isLeft({ timeline: { timelineId } }: Branch): boolean {
 
 test('a branch that nothing opens is made without a recovery, and says what it will be like', async () => {
   const parent = await tenantWithNotes();
-  const { timelineId: from } = parent.timeline;
-  await waitUntil(async () => (await host.timeline(from)).logicalBytes !== null, {
-    what: 'the parent to be measured',
-    timeoutMs: 90_000,
-    intervalMs: 500,
-  });
   const verifier = scramVerifier('another password');
   const roles = [{ name: 'neondb_owner', verifier }];
   const branch = await branchOf(parent, { roles, databases: [] });
@@ -97,7 +92,8 @@ test('a branch that nothing opens is made without a recovery, and says what it w
     { name: 'neondb_owner', has: verifier },
   ]);
   const status = await host.timeline(timelineId);
-  expect(status.logicalBytes).toBeGreaterThan(5_000_000);
+  const size = await queryValue(parent.socketPath, SIZE);
+  expect(status.logicalBytes).toBeGreaterThan(0.9 * Number(size));
   expect(status.oldest).not.toBeNull();
   expect(isLeft(branch)).toBe(!copies);
   expect(postmasters(directory, timelineId)).toEqual([]);
@@ -147,21 +143,41 @@ test('a branch that was never opened survives its parent and a start of the host
   expect(await notesOf(branch)).toBe('before');
 });
 
-test('a branch that nobody opens is recovered in a quiet moment, and then needs nothing of its parent', async (context) => {
-  context.skip(copies, 'a volume that copies leaves no recovery to a launch');
-  const parent = await tenantWithNotes();
-  const branch = await branchOf(parent);
-  const tidyUp = (historyRetentionSeconds: number) =>
-    host.putTimeline({ ...branch.timeline, historyRetentionSeconds });
-  await tidyUp(3600);
-  expect(isLeft(branch)).toBe(true);
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11 * MINUTE_MS });
-  await tidyUp(1800);
-  expect(isLeft(branch)).toBe(false);
-  expect(postmasters(directory, branch.timeline.timelineId)).toEqual([]);
-  vi.useRealTimers();
-  const history = join(directory, 'host', 'history', `${branch.timeline.timelineId}.json`);
-  expect(existsSync(history)).toBe(true);
-  expect(await notesOf(branch)).toBe('before');
-  expect((await host.putTimeline(branch.timeline)).origin?.lsn).toBe(branch.at.lsn);
+/** A tenant with a point of history that is its own, and runs behind it. */
+async function tenantWithPoint(): Promise<Tenant> {
+  const tenant = await tenantWithNotes();
+  const { timelineId } = tenant.timeline;
+  await queryValue(
+    tenant.socketPath,
+    `SELECT count(pg_logical_emit_message(false, 'filler', repeat('x', 1048576)))
+      FROM generate_series(1, 20)`,
+  );
+  await host.suspend(tenant.endpointId);
+  const path = join(directory, 'host', 'history', `${timelineId}.json`);
+  const hasPoint = () =>
+    existsSync(path) &&
+    (JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord).points.at(-1)?.tree.startsWith('pt-');
+  await waitUntil(() => hasPoint() === true, { what: 'a point of history', timeoutMs: 30_000 });
+  return { ...tenant, ...(await host.start(tenant.endpointId)) };
+}
+
+test('where clones take long the data of a branch that nothing opens is cloned when it is needed', async () => {
+  const parent = await tenantWithPoint();
+  const { volumeDriver } = await host.info();
+  const branches = [await branchOf(parent), await branchOf(parent), await branchOf(parent)];
+  const [opened, changed, later] = branches as [Branch, Branch, Branch];
+  const trees = join(directory, 'host', 'volume', 'volume', 'trees');
+  for (const { timeline } of branches) {
+    const databases = readdirSync(join(trees, timeline.timelineId, 'base'));
+    expect(databases.length === 0).toBe(volumeDriver === 'reflink');
+  }
+  expect(await notesOf(opened)).toBe('before');
+  const content = await host.content(changed.timeline.timelineId, { changes: [shop] });
+  expect(content.databases.map(({ name }) => name)).toEqual(['neondb', 'shop']);
+  expect(await notesOf(changed)).toBe('before later');
+  await host.deleteEndpoint(parent.endpointId);
+  await host.deleteTimeline(parent.timeline.timelineId);
+  await reopen();
+  expect(await notesOf(later)).toBe('before later later');
+  expect(readdirSync(trees).filter((tree) => tree.startsWith('old-'))).toEqual([]);
 });
