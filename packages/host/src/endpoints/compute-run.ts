@@ -310,10 +310,13 @@ export class ComputeRun {
       () => this.#session.use((connection) => finishInPlace(connection, options)),
       { ...REPLAY_LOGIN, signal: limit, retryable: isLoginFailure },
     );
-    const born = { lsn, at: new Date().toISOString() };
-    const { points } = await histories.update(this.timelineId, (history) => ({ ...history, born }));
+    const now = new Date().toISOString();
+    const { points } = await histories.update(this.timelineId, (history) => ({
+      ...history,
+      born: { lsn, at: history.born?.at ?? now },
+    }));
     const asked = pending.target.kind === 'time' ? pending.target.at : undefined;
-    return origin ?? { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? born.at };
+    return origin ?? { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? now };
   }
 
   /** Gets to where the timeline was that a replica follows, when it was asked for. */

@@ -41,6 +41,8 @@ export async function currentVerifier(
       continue;
     }
     await sources.timelines.remade(endpoint.spec.timelineId);
+    const foreseen = foreseenVerifier(endpoint, role, sources);
+    if (foreseen) return foreseen;
     const resting = restingVerifiers(endpoint, sources);
     if (resting) return resting.get(role) ?? null;
     if (endpoint.spec.disabled || endpoint.spec.unmasked) return null;
@@ -71,6 +73,16 @@ function writerOf(
   { claims }: VerifierSources,
 ): ComputeRun | undefined {
   return isReplica(spec) ? claims.running(spec.timelineId) : running;
+}
+
+// Of the roles that the API shows; of others only a recovery knows.
+function foreseenVerifier(
+  { spec: { timelineId } }: Endpoint,
+  role: string,
+  { timelines }: VerifierSources,
+): string | null | undefined {
+  const { pending } = timelines.ready(timelineId);
+  return pending?.content?.roles.find(({ name, canLogin }) => canLogin && name === role)?.verifier;
 }
 
 function restingVerifiers(

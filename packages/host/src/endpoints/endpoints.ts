@@ -177,10 +177,8 @@ export class Endpoints {
     const { arrivals, timelines } = this.#parts;
     const hasArrived = () => {
       const endpoint = this.#named(name);
-      return endpoint !== undefined && timelines.isReady(endpoint.spec.timelineId);
+      return endpoint !== undefined && timelines.isThere(endpoint.spec.timelineId);
     };
-    const known = this.#named(name);
-    if (known) await timelines.remade(known.spec.timelineId);
     const arrived = await arrivals.wait(hasArrived, request.waitForSpecMs ?? 0);
     const endpoint = this.#named(name);
     if (!arrived || !endpoint) throw new PgfleetError('endpoint_not_found');

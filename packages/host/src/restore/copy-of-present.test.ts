@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
-import { waitUntil } from '@pgfleet/kit';
+import { sleep, waitUntil } from '@pgfleet/kit';
 import { beforeAll, expect, test } from 'vitest';
 import type { HistoryRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
@@ -141,6 +141,34 @@ test('a branch that was never opened survives its parent and a start of the host
   await reopen();
   expect(isLeft(branch)).toBe(!copies);
   expect(await notesOf(branch)).toBe('before');
+});
+
+test('a branch can be had as of any moment since it was made, whenever it was recovered', async () => {
+  const branch = await branchOf(await tenantWithNotes());
+  const { timelineId } = branch.timeline;
+  await sleep(1100);
+  const at = { kind: 'time', at: new Date().toISOString() } as const;
+  await sleep(1100);
+  await host.content(timelineId, { changes: [shop] });
+  expect((await host.resolvePoint(timelineId, at)).at).toEqual(at);
+  const child: TimelineSpec = {
+    ...branch.timeline,
+    branchId: newBranchId(region),
+    timelineId: newTimelineId(),
+    source: { kind: 'timeline', timelineId, at },
+  };
+  await host.putTimeline(child);
+  expect(await notesOf({ ...branch, timeline: child })).toBe('before');
+});
+
+test('whoever asks again for what is in a branch finds what was begun for the first one', async (context) => {
+  context.skip(copies, 'a volume that copies leaves no recovery to a launch');
+  const branch = await branchOf(await tenantWithNotes());
+  const { timelineId } = branch.timeline;
+  await expect(
+    host.resolvePoint(timelineId, { kind: 'head' }, { timeoutMs: 100 }),
+  ).rejects.toThrow();
+  await waitUntil(() => !isLeft(branch), { what: 'the branch to be whole', timeoutMs: 30_000 });
 });
 
 /** A tenant with a point of history that is its own, and runs behind it. */

@@ -43,8 +43,8 @@ export class HistoryKeeper {
   readonly #seen = new Set<TimelineId>();
   /** Those whose last look failed, which has been told. */
   readonly #behind = new Set<TimelineId>();
-  /** Copies that were found to be damaged. */
-  readonly #hopeless = new Set<TimelineId>();
+  /** Copies that nobody opened and that could not be recovered. */
+  readonly #unfinished = new Map<TimelineId, 'failed' | 'hopeless'>();
   readonly #places = new Semaphore(AT_ONCE);
   readonly #closing = new AbortController();
 
@@ -199,22 +199,31 @@ export class HistoryKeeper {
   }
 
   async #complete(timelineId: TimelineId): Promise<void> {
-    const { claims, timelines, volume, log } = this.#parts;
+    const { claims, timelines, volume } = this.#parts;
     const { pending, origin } = timelines.ready(timelineId);
     // One whose beginning control was not told is its own to ask for again.
-    if (!pending || !origin || this.#hopeless.has(timelineId)) return;
+    if (!pending || !origin || this.#unfinished.get(timelineId) === 'hopeless') return;
     if (Date.now() - Date.parse(origin.at) < UNOPENED_MS) return;
     const { signal } = this.#closing;
-    await requireRoom(volume, { reservedBytes: ROOM_FOR_OTHERS_BYTES, signal });
     try {
+      await requireRoom(volume, { reservedBytes: ROOM_FOR_OTHERS_BYTES, signal });
       const remake = (either: AbortSignal) =>
-        timelines.remake(timelineId, { isWhole: true, signal: either });
+        timelines.remake(timelineId, { isWhole: true, isBehind: true, signal: either });
       await claims.atRest(timelineId, remake, { yields: true, signal });
+      this.#unfinished.delete(timelineId);
     } catch (error) {
-      if (!isBeyondRepair(error)) throw error;
-      this.#hopeless.add(timelineId);
-      log.error({ err: error, timeline_id: timelineId }, 'a copy cannot be recovered');
+      if (isLocked(error) || signal.aborted || !timelines.isReady(timelineId)) throw error;
+      this.#reportUnfinished(error, timelineId);
     }
+  }
+
+  #reportUnfinished(error: unknown, timelineId: TimelineId): void {
+    const { log } = this.#parts;
+    const fields = { err: error, timeline_id: timelineId };
+    const isNews = !this.#unfinished.has(timelineId);
+    this.#unfinished.set(timelineId, isBeyondRepair(error) ? 'hopeless' : 'failed');
+    if (isBeyondRepair(error)) log.error(fields, 'a copy cannot be recovered');
+    else log[isNews ? 'warn' : 'debug'](fields, 'a copy is not recovered yet');
   }
 
   // Postgres itself needs what comes after its last checkpoint, and what its slots and its standbys

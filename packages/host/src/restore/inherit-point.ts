@@ -30,13 +30,19 @@ export async function inheritPoint(
   }
 }
 
-/** Notes that a copy at rest, as it is now, is where its own history begins, if it has one. */
+/**
+ * Notes that a copy at rest, as it is now, is where its own history begins, if it has one: since then, or
+ * since it was said to be there.
+ */
 export async function noteBirth(
   { histories, timelines }: HeirParts,
   { spec: { timelineId: heir }, keepsHistory }: TreeOrder,
 ): Promise<void> {
   if (!keepsHistory) return;
   const { checkpointLsn } = readControlFile(timelines.dataDirectory(heir));
-  const born = { lsn: formatLsn(checkpointLsn), at: new Date().toISOString() };
-  await histories.update(heir, (history) => ({ ...history, born }));
+  const lsn = formatLsn(checkpointLsn);
+  await histories.update(heir, (history) => ({
+    ...history,
+    born: { lsn, at: history.born?.at ?? new Date().toISOString() },
+  }));
 }

@@ -40,8 +40,18 @@ beforeEach(async () => {
   const tenant = await startTenant(host);
   ({ timeline: parent, endpoint } = tenant);
   await queryValue(tenant.socketPath, `CREATE TABLE notes AS SELECT 'before' AS text`);
+  // Enough for a point of history of its own: data that is cloned late is that of one.
+  await queryValue(
+    tenant.socketPath,
+    `SELECT count(pg_logical_emit_message(false, 'filler', repeat('x', 1048576)))
+      FROM generate_series(1, 20)`,
+  );
+  await host.suspend(tenant.endpointId);
+  const isFrozen = async () => (await host.timeline(parent.timelineId)).points > 1;
+  await waitUntil(isFrozen, { what: 'a point of history', timeoutMs: 30_000 });
+  const { socketPath } = await host.start(tenant.endpointId);
   const { at } = await host.resolvePoint(parent.timelineId, { kind: 'head' });
-  await queryValue(tenant.socketPath, `UPDATE notes SET text = 'later'`);
+  await queryValue(socketPath, `UPDATE notes SET text = 'later'`);
   branches = [1, 2].map(() => ({
     ...parent,
     branchId: newBranchId(region),

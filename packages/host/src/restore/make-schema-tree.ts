@@ -29,6 +29,7 @@ export async function makeSchemaTree(
   order: TreeOrder,
 ): Promise<MadeTree> {
   const { spec, signal, lock } = order;
+  await parts.timelines.remade(source.timelineId);
   const { uid } = parts.timelines.ready(source.timelineId);
   const past = { ...source, signal };
   const definitions = await withCopyToDump(parts, past, (access) =>

@@ -32,6 +32,7 @@ export async function withPastCopy<T>(
   work: (access: PastAccess) => Promise<T>,
 ): Promise<T> {
   const { timelines, claims } = parts;
+  await timelines.remade(timelineId);
   const { spec } = timelines.ready(timelineId);
   const resolved = await resolvePoint(parts, timelineId, { at, signal });
   const copyId = newTimelineId();

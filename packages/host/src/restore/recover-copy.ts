@@ -7,6 +7,7 @@ import { withLoss } from '../history/lost-window.ts';
 import { allDone } from '../storage/all-done.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
+import type { LastWords } from '../timelines/last-words.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
 import { ownerOf } from '../timelines/owner.ts';
 import type { CopyParts } from './copy-parts.ts';
@@ -117,7 +118,7 @@ export async function recover(
   if (order.keepsHistory) await keepWal(parts, spec.timelineId);
   await dropOldWal(dataDirectory);
   await allDone([
-    noteRest(parts, spec.timelineId, recovered.prepared),
+    noteRest(parts, spec.timelineId, await sinceBirth(parts, spec.timelineId, recovered.prepared)),
     noteBirth(parts, order),
     syncTrees(parts, order),
   ]);
@@ -128,6 +129,16 @@ export async function recover(
     specApplied: true,
     origin: { lsn: recovered.lsn, at: at ?? base.at },
   };
+}
+
+// Nothing was committed in it since it was said to be there.
+async function sinceBirth(
+  { histories }: CopyParts,
+  timelineId: TimelineId,
+  words: LastWords,
+): Promise<LastWords> {
+  const { born } = await histories.get(timelineId);
+  return born ? { ...words, head: { ...words.head, at: born.at } } : words;
 }
 
 /** Keeps the WAL that leads from the point to the copy: what the copy's history begins with. */

@@ -118,16 +118,19 @@ async function fromItsOwn(
     return { uid, inheritedSecrets, specApplied: false, origin, pending: complete };
   }
   const recovery = { prepared, target: pending.target, uid, inheritedSecrets };
-  return parts.recoveries.run(() => recover(parts, recovery, order), order.signal);
+  const run = () => recover(parts, recovery, order);
+  return order.isBehind ? run() : parts.recoveries.run(run, order.signal);
 }
 
 async function fromItsSource(
   parts: RemakeParts,
   order: TreeOrder,
-  { before }: Again,
+  { before, pending: { target } }: Again,
 ): Promise<MadeTree> {
-  const { timelineId } = order.spec;
-  const made = await makeTree(parts, order);
+  const { timelineId, source } = order.spec;
+  // As it was told to be, whatever is the head of its source by now.
+  const spec = 'at' in source ? { ...order.spec, source: { ...source, at: target } } : order.spec;
+  const made = await makeTree(parts, { ...order, spec, isWhole: true });
   const { points } = await parts.histories.get(timelineId);
   const kept = new Set(points.map(({ tree }) => tree));
   const former = before.points.map(({ tree }) => tree).filter((tree) => !kept.has(tree));

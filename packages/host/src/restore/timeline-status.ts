@@ -10,6 +10,22 @@ import type { CopyParts } from './copy-parts.ts';
  * @throws PgfleetError `timeline_not_found`.
  */
 export async function timelineStatus(
+  parts: CopyParts,
+  timelineId: TimelineId,
+): Promise<TimelineStatus> {
+  const { timelines } = parts;
+  await timelines.remade(timelineId);
+  try {
+    return await look(parts, timelineId);
+  } catch (error) {
+    if (!timelines.isThere(timelineId) || timelines.isReady(timelineId)) throw error;
+    // It is being made again since: what was looked at is set aside.
+    await timelines.remade(timelineId);
+    return look(parts, timelineId);
+  }
+}
+
+async function look(
   { timelines, histories, volume, walStores }: CopyParts,
   timelineId: TimelineId,
 ): Promise<TimelineStatus> {

@@ -2,7 +2,7 @@ import { markHead } from '@pgfleet/compute';
 import type { AdminConnection, Head } from '@pgfleet/compute';
 import { PgfleetError } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
-import { sleep } from '@pgfleet/kit';
+import { sleep, unlessAborted } from '@pgfleet/kit';
 import type { FileLock } from '@pgfleet/kit';
 import type { ComputeRun } from '../endpoints/compute-run.ts';
 import type { RestMark } from '../history/history-record.ts';
@@ -49,11 +49,11 @@ export async function whileSettled<T>(
     let hasBegun = false;
     try {
       if (run) return running(await run.use(mark));
+      await makeWhole(parts, timelineId, signal);
       return await parts.claims.atRest(
         timelineId,
         async (restSignal) => {
           hasBegun = true;
-          await parts.timelines.remake(timelineId, { isWhole: true, signal: restSignal });
           using lock = await parts.timelines.lock(timelineId, restSignal);
           const rest = await ensureRestMark(parts, timelineId, { lock, signal: restSignal });
           return await resting(rest, restSignal, lock);
@@ -65,6 +65,21 @@ export async function whileSettled<T>(
     }
     await sleep(ATTEMPT_INTERVAL_MS, signal);
   }
+}
+
+// Whoever asks again finds what was begun for the first one who asked.
+async function makeWhole(
+  { timelines, claims }: CopyParts,
+  timelineId: TimelineId,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!timelines.isPending(timelineId)) return;
+  const making = claims.atRest(timelineId, (restSignal) =>
+    timelines.remake(timelineId, { isWhole: true, signal: restSignal }),
+  );
+  // Its end is told in the log.
+  making.catch(() => undefined);
+  await unlessAborted(making, signal);
 }
 
 // A compute that is stopping or has died ends whatever it was asked; that its disk is full does not

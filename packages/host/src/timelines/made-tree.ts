@@ -31,8 +31,19 @@ export interface TreeOrder {
   readonly from?: string | undefined;
   /** Nothing is to be left to the first launch. */
   readonly isWhole?: boolean;
+  /** Nobody waits for it: it takes no place of those for whom somebody does. */
+  readonly isBehind?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** How a tree is made again whose recovery was left to a launch. */
+export interface RemakeOptions extends Pick<TreeOrder, 'isBehind'> {
+  readonly isWhole: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What of an order is said for that; the rest is known. */
+export type RemakeOrder = Pick<TreeOrder, 'spec' | 'isWhole' | 'isBehind' | 'lock' | 'signal'>;
 
 /** Makes the durable tree of a new timeline, whose lock the caller holds. */
 export type MakeTree = (order: TreeOrder) => Promise<MadeTree>;

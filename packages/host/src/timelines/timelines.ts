@@ -13,7 +13,7 @@ import { RecordStore } from '../storage/record-store.ts';
 import { requireRoom } from '../storage/require-room.ts';
 import { formerTree, isUntouched } from './former-tree.ts';
 import { ownerOf } from './owner.ts';
-import type { MadeTree, MakeTree, RemakeTree, TreeOrder } from './made-tree.ts';
+import type { MadeTree, MakeTree, RemakeOptions, RemakeOrder, RemakeTree } from './made-tree.ts';
 import type { PostgresBuilds } from './postgres-builds.ts';
 import { seizeTimelineLock } from './timeline-lock.ts';
 import { isTimelineRecord } from './timeline-record.ts';
@@ -143,29 +143,29 @@ export class Timelines {
    */
   async remake(
     timelineId: TimelineId,
-    { isWhole, signal }: { readonly isWhole: boolean; readonly signal: AbortSignal },
+    { isWhole, isBehind = false, signal }: RemakeOptions,
   ): Promise<void> {
     if (this.#deleting.has(timelineId)) throw new PgfleetError('timeline_not_found');
     await this.#queue.run(timelineId, async () => {
       const record = this.ready(timelineId);
       if (!isPendingRecord(record)) return;
       const { opensAtOnce: _, ...spec } = record.spec;
-      await this.#makeAgain(record, { spec: isWhole ? spec : record.spec, isWhole, signal });
+      const wanted = isWhole ? spec : record.spec;
+      await this.#makeAgain(record, { spec: wanted, isWhole, isBehind, signal });
     });
   }
 
   // Control was told that it is there, and does not ask for it again: so its record says until it is
   // made what it is to be made of, and what lies there is given up no sooner.
-  async #makeAgain(
-    record: PendingRecord,
-    order: Pick<TreeOrder, 'spec' | 'isWhole' | 'signal'>,
-  ): Promise<void> {
+  async #makeAgain(record: PendingRecord, order: Omit<RemakeOrder, 'lock'>): Promise<void> {
     const { spec, signal } = order;
     const { timelineId } = spec;
     const { volume, log } = this.#options;
     this.#remaking.add(timelineId);
+    let isWanted = true;
     try {
       await this.#unlessStopped(timelineId, signal, async (either) => {
+        either.addEventListener('abort', () => (isWanted = false), { once: true });
         await requireRoom(volume, { signal: either });
         using lock = await this.lock(timelineId, either);
         const made = await this.#remake(record, { ...order, lock, signal: either });
@@ -174,7 +174,7 @@ export class Timelines {
         await this.#noteMade({ ...known, spec }, { ...made, origin: origin ?? made.origin });
       });
     } catch (error) {
-      const level = signal?.aborted ? 'debug' : 'warn';
+      const level = isWanted ? 'warn' : 'debug';
       log[level]({ err: error, timeline_id: timelineId }, 'timeline could not be made again');
       throw error;
     } finally {
@@ -186,10 +186,7 @@ export class Timelines {
     });
   }
 
-  #remake(
-    record: PendingRecord,
-    order: Pick<TreeOrder, 'spec' | 'isWhole' | 'lock' | 'signal'>,
-  ): Promise<MadeTree> {
+  #remake(record: PendingRecord, order: RemakeOrder): Promise<MadeTree> {
     const { uid, pending, origin = null } = record;
     const ownSecret = this.#open(record, record.sealedSecret);
     const projectUid = this.#projectUids.get(record.spec.projectId);
@@ -258,8 +255,13 @@ export class Timelines {
   }
 
   isReady(timelineId: TimelineId): boolean {
-    const isThere = this.#records.get(timelineId)?.state === 'ready';
-    return isThere && !this.#deleting.has(timelineId) && !this.#remaking.has(timelineId);
+    return this.isThere(timelineId) && !this.#remaking.has(timelineId);
+  }
+
+  /** Also while it is being made again. */
+  isThere(timelineId: TimelineId): boolean {
+    const isMade = this.#records.get(timelineId)?.state === 'ready';
+    return isMade && !this.#deleting.has(timelineId);
   }
 
   /** The timelines that read on with this one. */
