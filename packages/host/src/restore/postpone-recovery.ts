@@ -14,8 +14,8 @@ import type { PreparedRecovery, RecoverySource } from './prepare-recovery.ts';
 /**
  * Makes a tree that its first launch recovers, if a client is waiting for that launch, or if all that a
  * recovery would tell is known without it; and if nothing speaks against it: what leads to its target is
- * not known to be damaged, and what is cloned is durable without a sync. Where no launch comes it is
- * recovered in a quiet moment.
+ * not known to be damaged, and what is cloned is durable without a sync. Where no launch comes
+ * `HistoryKeeper` has it recovered.
  */
 export async function postponeRecovery(
   parts: CopyParts,

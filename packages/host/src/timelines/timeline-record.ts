@@ -9,7 +9,7 @@ export interface TemplateBeginning {
   readonly at: string;
 }
 
-/** A recovery that is left to the first launch, or to a quiet moment. */
+/** A recovery that is left to the first launch, or until somebody needs what is in it. */
 export interface PendingRecovery extends InPlaceTarget {
   /** What it will lead to, where that is known. */
   readonly content?: ClusterContent;

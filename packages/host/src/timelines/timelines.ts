@@ -136,8 +136,8 @@ export class Timelines {
 
   /**
    * Makes a timeline again that was never opened, and all of it at once if it is to be `isWhole`, whether
-   * its source is there or not. Nothing runs on it, and the caller sees to it that nothing starts. When it cannot be made now,
-   * it is as it was, and that can be tried again.
+   * its source is there or not. Nothing runs on it, and the caller sees to it that nothing starts. When it
+   * cannot be made now, it is as it was, and that can be tried again.
    *
    * @throws PgfleetError `timeline_not_found`, at once where a deletion may wait for the caller.
    */
