@@ -10,7 +10,14 @@ import {
   newProjectId,
   newTimelineId,
 } from '@pgfleet/contract';
-import type { EndpointSpec, HostClient, HostId, TimelineId, TimelineSpec } from '@pgfleet/contract';
+import type {
+  EndpointSpec,
+  HostClient,
+  HostId,
+  PointInTime,
+  TimelineId,
+  TimelineSpec,
+} from '@pgfleet/contract';
 import { createLogger, RpcClient, SecretBox, Shutdown } from '@pgfleet/kit';
 import { Client } from 'pg';
 import type { HostOptions } from './host-options.ts';
@@ -157,6 +164,16 @@ export async function queryValue(
   await using connection = await connect(socketPath, login);
   const { rows } = await connection.client.query<unknown[]>({ text: sql, rowMode: 'array' });
   return rows[0]?.[0];
+}
+
+/** What a cluster's own clock says, with microseconds. */
+export async function presentOf({
+  socketPath,
+}: {
+  readonly socketPath: string;
+}): Promise<PointInTime & { readonly kind: 'time' }> {
+  const sql = `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  return { kind: 'time', at: String(await queryValue(socketPath, sql)) };
 }
 
 /** The secret of `cloud_admin` in a timeline of a host that was opened below a directory. */

@@ -28,6 +28,7 @@ import { computeSettings } from './compute-settings.ts';
 import { limitsFor } from './limits-for.ts';
 import { PhaseTimer } from './phase-timer.ts';
 import { restedWal } from './rested-wal.ts';
+import { withBirth } from '../history/history-record.ts';
 import { IN_PLACE_TIMEOUT_MS, startPostgres } from './start-postgres.ts';
 import { firstSpec } from '../timelines/first-spec.ts';
 import { noteRest, readLastWords } from '../timelines/last-words.ts';
@@ -310,13 +311,13 @@ export class ComputeRun {
       () => this.#session.use((connection) => finishInPlace(connection, options)),
       { ...REPLAY_LOGIN, signal: limit, retryable: isLoginFailure },
     );
-    const now = new Date().toISOString();
-    const { points } = await histories.update(this.timelineId, (history) => ({
-      ...history,
-      born: { lsn, at: history.born?.at ?? now },
-    }));
+    const { points } = await histories.update(this.timelineId, (history) =>
+      withBirth(history, lsn),
+    );
     const asked = pending.target.kind === 'time' ? pending.target.at : undefined;
-    return origin ?? { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? now };
+    return (
+      origin ?? { lsn, at: asked ?? lastCommitAt ?? points.at(-1)?.at ?? new Date().toISOString() }
+    );
   }
 
   /** Gets to where the timeline was that a replica follows, when it was asked for. */

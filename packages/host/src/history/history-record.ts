@@ -58,4 +58,9 @@ export interface HistoryRecord {
   readonly logicalBytes: number | null;
 }
 
+/** Notes where a history begins: as of now, or as of when that was said before. */
+export function withBirth(history: HistoryRecord, lsn: string): HistoryRecord {
+  return { ...history, born: { lsn, at: history.born?.at ?? new Date().toISOString() } };
+}
+
 export const noHistory: HistoryRecord = { points: [], rest: null, lost: [], logicalBytes: null };

@@ -1,10 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
 import { sleep, waitUntil } from '@pgfleet/kit';
 import { beforeAll, expect, test } from 'vitest';
-import type { HistoryRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
 import type { TimelineRecord } from '../timelines/timeline-record.ts';
 import { connect, postmasters, queryValue, scramVerifier, startTenant } from '../test-host.ts';
@@ -181,11 +180,8 @@ async function tenantWithPoint(): Promise<Tenant> {
       FROM generate_series(1, 20)`,
   );
   await host.suspend(tenant.endpointId);
-  const path = join(directory, 'host', 'history', `${timelineId}.json`);
-  const hasPoint = () =>
-    existsSync(path) &&
-    (JSON.parse(readFileSync(path, 'utf8')) as HistoryRecord).points.at(-1)?.tree.startsWith('pt-');
-  await waitUntil(() => hasPoint() === true, { what: 'a point of history', timeoutMs: 30_000 });
+  const isFrozen = async () => (await host.timeline(timelineId)).points > 1;
+  await waitUntil(isFrozen, { what: 'a point of history', timeoutMs: 30_000 });
   return { ...tenant, ...(await host.start(tenant.endpointId)) };
 }
 

@@ -6,7 +6,7 @@ import type { PointInTime, TimelineSpec } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HistoryRecord } from '../history/history-record.ts';
-import { postmasters, queryValue, startTenant } from '../test-host.ts';
+import { postmasters, presentOf, queryValue, startTenant } from '../test-host.ts';
 import { HostProcesses } from '../test-host-process.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
@@ -36,6 +36,7 @@ async function writeMuch(mebibytes = 50): Promise<void> {
   await queryValue(tenant.socketPath, sql);
 }
 
+/** A copy of a time, unlike one of the head, is always recovered when it is made. */
 function branchSpec(at: PointInTime): TimelineSpec {
   const { timelineId } = tenant.timeline;
   const source = { kind: 'timeline', timelineId, at } as const;
@@ -60,12 +61,6 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     return error;
   }
-}
-
-/** A moment that a copy has to be recovered to when it is made: nobody knows what there was then. */
-async function present(): Promise<PointInTime> {
-  const clock = `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-  return { kind: 'time', at: String(await queryValue(tenant.socketPath, clock)) };
 }
 
 const volume = (place: string) => join(hosts.path, 'host', 'volume', 'volume', place);
@@ -104,7 +99,7 @@ async function expectSourceIntact(rows: string): Promise<void> {
 
 test('a host that is killed while a copy recovers finishes it, and nothing is left over', async () => {
   await writeMuch();
-  const spec = branchSpec(await present());
+  const spec = branchSpec(await presentOf(tenant));
   const put = hosts.client.host.putTimeline(spec).catch(() => undefined);
   await killOnce('a recovery', () => postmasters(hosts.path, spec.timelineId).length > 0);
   await put;
@@ -211,7 +206,7 @@ test('a host that is killed while it lets go of history goes on with it', async 
 
 test('a recovery whose Postgres is killed fails without a loss, and succeeds the next time', async () => {
   await writeMuch();
-  const spec = branchSpec(await present());
+  const spec = branchSpec(await presentOf(tenant));
   const put = failureOf(hosts.client.host.putTimeline(spec));
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {
@@ -231,7 +226,7 @@ test('a recovery whose Postgres is killed fails without a loss, and succeeds the
 
 test('a deletion ends a copy that is being made', async () => {
   await writeMuch();
-  const spec = branchSpec(await present());
+  const spec = branchSpec(await presentOf(tenant));
   const put = failureOf(hosts.client.host.putTimeline(spec));
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {
@@ -247,7 +242,7 @@ test('a deletion ends a copy that is being made', async () => {
 
 test('an orderly stop ends a copy that is being made, which the next host finishes', async () => {
   await writeMuch();
-  const spec = branchSpec(await present());
+  const spec = branchSpec(await presentOf(tenant));
   const put = hosts.client.host.putTimeline(spec).catch(() => undefined);
   const pids = () => postmasters(hosts.path, spec.timelineId);
   await waitUntil(() => pids().length > 0, {

@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { parseLsn, parseSegmentName } from '../history/wal-segment.ts';
 import type { HistoryRecord, PointRecord } from '../history/history-record.ts';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { queryValue, startTenant } from '../test-host.ts';
+import { presentOf, queryValue, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
@@ -36,7 +36,7 @@ async function tenantWithPast(): Promise<Past> {
     await queryValue(tenant.socketPath, `INSERT INTO notes (filler) VALUES (repeat('x', 100))`);
     const { at } = await host.resolvePoint(timelineId, { kind: 'head' });
     steps.push({ at: at as PointInTime & { kind: 'lsn' }, rows: String(rows) });
-    if (rows === 3) time = await now(tenant);
+    if (rows === 3) time = await presentOf(tenant);
     await queryValue(tenant.socketPath, SEGMENT_OF_WAL);
   }
   await host.suspend(tenant.endpointId);
@@ -47,11 +47,6 @@ async function tenantWithPast(): Promise<Past> {
 
 const SEGMENT_OF_WAL = `SELECT count(pg_logical_emit_message(false, 'filler', repeat('x', 1048576)))
   FROM generate_series(1, 17)`;
-
-async function now({ socketPath }: Tenant): Promise<PointInTime> {
-  const sql = `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-  return { kind: 'time', at: String(await queryValue(socketPath, sql)) };
-}
 
 const trees = () => join(directory, 'host', 'volume', 'volume', 'trees');
 

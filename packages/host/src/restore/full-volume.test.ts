@@ -7,7 +7,7 @@ import { retry, waitUntil } from '@pgfleet/kit';
 import { probeVolume } from '@pgfleet/volume';
 import type { DriverName } from '@pgfleet/volume';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTestHost, queryValue, startTenant, testDirectory } from '../test-host.ts';
+import { openTestHost, presentOf, queryValue, startTenant, testDirectory } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
@@ -48,11 +48,7 @@ describe.each<DriverName>(['btrfs', 'reflink', 'copy'])('a full volume, %s', (dr
         tenant.socketPath,
         `INSERT INTO notes SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, ${TABLE_MIB * 1000}) n`,
       );
-      const at = await queryValue(
-        tenant.socketPath,
-        `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
-      );
-      const written = { kind: 'time', at: String(at) } as const;
+      const written = await presentOf(tenant);
       points = { before, written, behind: await headOf(tenant) };
       // A read of what was written just now would write as well.
       await queryValue(tenant.socketPath, 'SELECT count(*) FROM notes');

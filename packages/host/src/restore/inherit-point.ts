@@ -1,5 +1,5 @@
 import { readControlFile } from '@pgfleet/compute';
-import { noHistory } from '../history/history-record.ts';
+import { noHistory, withBirth } from '../history/history-record.ts';
 import type { PointRecord } from '../history/history-record.ts';
 import { formatLsn } from '../history/wal-segment.ts';
 import type { TreeOrder } from '../timelines/made-tree.ts';
@@ -30,19 +30,12 @@ export async function inheritPoint(
   }
 }
 
-/**
- * Notes that a copy at rest, as it is now, is where its own history begins, if it has one: since then, or
- * since it was said to be there.
- */
+/** Notes that a copy at rest, as it is now, is where its own history begins, if it has one. */
 export async function noteBirth(
   { histories, timelines }: HeirParts,
   { spec: { timelineId: heir }, keepsHistory }: TreeOrder,
 ): Promise<void> {
   if (!keepsHistory) return;
   const { checkpointLsn } = readControlFile(timelines.dataDirectory(heir));
-  const lsn = formatLsn(checkpointLsn);
-  await histories.update(heir, (history) => ({
-    ...history,
-    born: { lsn, at: history.born?.at ?? new Date().toISOString() },
-  }));
+  await histories.update(heir, (history) => withBirth(history, formatLsn(checkpointLsn)));
 }

@@ -2,6 +2,7 @@ import { ComputeError, DataDirectory, prepareInPlace } from '@pgfleet/compute';
 import type { ClusterContent } from '@pgfleet/compute';
 import type { TimelineId, TimelineSpec } from '@pgfleet/contract';
 import { HistoryDamaged } from '../history/history-damaged.ts';
+import { withBirth } from '../history/history-record.ts';
 import type { KnownHead } from '../history/known-heads.ts';
 import { readFootprint } from '../timelines/footprint.ts';
 import type { MadeTree, TreeOrder } from '../timelines/made-tree.ts';
@@ -68,8 +69,7 @@ async function noteForeseen(
 ): Promise<void> {
   const { histories } = parts;
   const logicalBytes = await sizeOf(parts, source);
-  const born = { lsn, at: new Date().toISOString() };
-  await histories.update(heir, (history) => ({ ...history, born, logicalBytes }));
+  await histories.update(heir, (history) => ({ ...withBirth(history, lsn), logicalBytes }));
 }
 
 // One that stops meanwhile has it noted.

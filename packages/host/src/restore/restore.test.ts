@@ -7,7 +7,14 @@ import { newBranchId, newEndpointId, newTimelineId } from '@pgfleet/contract';
 import type { PointInTime, TimelineId } from '@pgfleet/contract';
 import { expect, test } from 'vitest';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { connect, postmasters, queryValue, scramVerifier, startTenant } from '../test-host.ts';
+import {
+  connect,
+  postmasters,
+  presentOf,
+  queryValue,
+  scramVerifier,
+  startTenant,
+} from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
@@ -45,15 +52,6 @@ async function write(tenant: Tenant, ...texts: readonly string[]): Promise<void>
 async function notes(tenant: Tenant): Promise<unknown> {
   const { socketPath } = await host.start(tenant.endpointId);
   return queryValue(socketPath, `SELECT string_agg(text, ',' ORDER BY id) FROM notes`);
-}
-
-/** The cluster's own clock, with microseconds. */
-async function now({ socketPath }: Tenant): Promise<PointInTime> {
-  const at = await queryValue(
-    socketPath,
-    `SELECT to_char(clock_timestamp() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
-  );
-  return { kind: 'time', at: String(at) };
 }
 
 function trees(): readonly string[] {
@@ -112,7 +110,7 @@ test('branches have branches, to any depth', async () => {
 test('a branch as of a time, or of an LSN, has what was committed until then', async () => {
   const parent = await startTenant(host);
   await write(parent, 'early');
-  const time = await now(parent);
+  const time = await presentOf(parent);
   await write(parent, 'between');
   const { at: lsn } = await host.resolvePoint(parent.timeline.timelineId, head);
   await write(parent, 'late');
@@ -128,7 +126,7 @@ test('a branch can go back to its own past', async () => {
   await write(parent, 'of the parent');
   const child = await branchOf(parent, head);
   await write(child, 'one');
-  const time = await now(child);
+  const time = await presentOf(child);
   await write(child, 'two');
   expect(await notes(await branchOf(child, time))).toBe('of the parent,one');
 });
@@ -142,7 +140,7 @@ test('branches go back to their own past when their parent is gone', async () =>
   const asleep = await branchOf(parent, head);
   await write(asleep, 'asleep');
   const grandchild = await branchOf(awake, head);
-  const moments = await Promise.all([awake, asleep, grandchild].map(now));
+  const moments = await Promise.all([awake, asleep, grandchild].map(presentOf));
   for (const branch of [awake, asleep, grandchild]) await write(branch, 'too late');
   await host.deleteEndpoint(parent.endpointId);
   await host.deleteTimeline(parent.timeline.timelineId);
@@ -156,7 +154,7 @@ test('branches go back to their own past when their parent is gone', async () =>
 test('a branch cannot be had as of a time before it was made', async () => {
   const parent = await startTenant(host);
   await write(parent, 'one');
-  const before = await now(parent);
+  const before = await presentOf(parent);
   const child = await branchOf(parent, head);
   await expect(host.resolvePoint(child.timeline.timelineId, before)).rejects.toMatchObject({
     code: 'point_not_available',
@@ -209,7 +207,7 @@ test('nothing is left of a branch that was deleted, nor of its past', async () =
   await write(parent, 'one');
   const child = await branchOf(parent, head);
   await write(child, 'two');
-  await branchOf(child, await now(child));
+  await branchOf(child, await presentOf(child));
   for (const { endpointId, timeline } of [child, parent]) {
     await host.deleteEndpoint(endpointId);
     await host.deleteTimeline(timeline.timelineId);
@@ -244,7 +242,7 @@ test('a branch with the schema only has the definitions and no row of its source
 test('the schema of a database is told as it is and as it was', async () => {
   const parent = await startTenant(host);
   await write(parent, 'one');
-  const then = await now(parent);
+  const then = await presentOf(parent);
   await queryValue(parent.socketPath, 'ALTER TABLE notes ADD COLUMN later int');
   const { timelineId } = parent.timeline;
   const [present, past] = await Promise.all(
