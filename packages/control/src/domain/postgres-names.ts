@@ -35,4 +35,6 @@ function requireName(name: string, field: string): void {
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
     throw invalidField(field, `must not be longer than ${MAX_NAME_BYTES} bytes`);
   }
+  // A client takes these for steps in a path, and could never ask for what is called so.
+  if (name === '.' || name === '..') throw invalidField(field, 'reserved name');
 }

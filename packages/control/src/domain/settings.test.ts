@@ -68,4 +68,5 @@ test('names are counted in bytes, and the names of the platform are taken', () =
   expect(() => requireRoleName('cloud_admin', 'role')).toThrow('reserved');
   expect(() => requireRoleName('pg_monitor', 'role')).toThrow('reserved');
   expect(() => requireDatabaseName('template1', 'database')).toThrow('reserved');
+  for (const step of ['.', '..']) expect(() => requireRoleName(step, 'role')).toThrow('reserved');
 });
