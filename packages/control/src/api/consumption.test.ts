@@ -1,4 +1,10 @@
-import type { BranchConsumptionList, ProjectConsumptionList } from '@pgfleet/contract';
+import type {
+  Branch,
+  BranchConsumptionList,
+  Project,
+  ProjectConsumptionList,
+  ProjectListItem,
+} from '@pgfleet/contract';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl, withKey } from '../testing/test-control.ts';
@@ -37,6 +43,51 @@ async function use(
     written_bytes = written_bytes + ${used.written} where id = ${endpointId}`.execute(control.db);
   await sql`update consumption set hour = hour - make_interval(hours => ${used.hoursAgo})
     where hour = date_trunc('hour', now(), 'UTC')`.execute(control.db);
+}
+
+test('projects and branches show what they used this month, by the size of their computes', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const { project, branch, endpoints } = await control.createProject({
+    default_endpoint_settings: { autoscaling_limit_min_cu: 1, autoscaling_limit_max_cu: 2 },
+  });
+  const used = { seconds: 10, bytes: 100, written: 7000, hoursAgo: 0 };
+  const shown = async () => {
+    const path = `/projects/${project.id}`;
+    const one = await control.call<{ project: Project }>('GET', path);
+    const list = await control.call<{ projects: ProjectListItem[] }>('GET', '/projects');
+    const its = await control.call<{ branch: Branch }>('GET', `${path}/branches/${branch.id}`);
+    expect(one.body.project).toMatchObject(usageIn(its.body.branch));
+    expect(list.body.projects[0]).toMatchObject({
+      active_time: its.body.branch.active_time_seconds,
+      cpu_used_sec: its.body.branch.cpu_used_sec,
+    });
+    return usageIn(its.body.branch);
+  };
+
+  await use(control, endpoints[0]!.id, used);
+  await use(control, endpoints[0]!.id, used);
+  expect(await shown()).toEqual({
+    active_time_seconds: 20,
+    compute_time_seconds: 40,
+    cpu_used_sec: 40,
+    data_transfer_bytes: 200,
+    written_data_bytes: 14_000,
+  });
+
+  await sql`update monthly_usage set month = month - interval '1 month'`.execute(control.db);
+  expect(Object.values(await shown())).toEqual([0, 0, 0, 0, 0]);
+  await use(control, endpoints[0]!.id, used);
+  expect(Object.values(await shown())).toEqual([10, 20, 20, 100, 7000]);
+});
+
+function usageIn(shown: Branch) {
+  return {
+    active_time_seconds: shown.active_time_seconds,
+    compute_time_seconds: shown.compute_time_seconds,
+    cpu_used_sec: shown.cpu_used_sec,
+    data_transfer_bytes: shown.data_transfer_bytes,
+    written_data_bytes: shown.written_data_bytes,
+  };
 }
 
 test('what an endpoint used is summed up by the hour, the day and the month', async () => {

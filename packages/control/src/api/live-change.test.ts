@@ -250,7 +250,7 @@ test('a new month begins with the whole quota', async () => {
   await liftQuotas({ db: control.db, worker });
   expect(spec()).toMatchObject({ exceededQuota: 'active_time_seconds' });
   const { id } = created.project;
-  await sql`update consumption set hour = hour - interval '1 month'
+  await sql`update monthly_usage set month = month - interval '1 month'
     where project_id = ${id}`.execute(control.db);
   await sql`update projects set exceeded_until = exceeded_until - interval '1 month'
     where id = ${id}`.execute(control.db);

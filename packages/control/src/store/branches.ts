@@ -4,13 +4,12 @@ import { sql } from 'kysely';
 import type { UpdateObject } from 'kysely';
 import type { BranchFamily } from '../domain/branch-rules.ts';
 import type { Database } from './database.ts';
+import { monthlyUsage } from './monthly-usage.ts';
+import type { MonthlyUsage } from './monthly-usage.ts';
 import type { BranchRow, Schema } from './schema.ts';
 
-/** A branch, what it used so far, and who made it. */
-export interface BranchDetails extends BranchRow {
-  readonly active_seconds: number;
-  readonly bytes_out: number;
-  readonly written_bytes: number;
+/** A branch, what it used in the present month, and who made it. */
+export interface BranchDetails extends BranchRow, MonthlyUsage {
   /** Bytes; null until it was first measured. */
   readonly logical_size: number | null;
   readonly creator_name: string;
@@ -266,21 +265,7 @@ function withDetails(branches: ReturnType<typeof matching>) {
   return branches
     .innerJoin('users', 'users.id', 'branches.created_by')
     .innerJoin('timelines', 'timelines.id', 'branches.timeline_id')
-    .innerJoinLateral(
-      (qb) =>
-        qb
-          .selectFrom('endpoints')
-          .whereRef('endpoints.branch_id', '=', 'branches.id')
-          .select((eb) => [
-            eb.fn
-              .coalesce(eb.fn.sum<number>('active_seconds'), sql<number>`0`)
-              .as('active_seconds'),
-            eb.fn.coalesce(eb.fn.sum<number>('bytes_out'), sql<number>`0`).as('bytes_out'),
-            eb.fn.coalesce(eb.fn.sum<number>('written_bytes'), sql<number>`0`).as('written_bytes'),
-          ])
-          .as('used'),
-      (join) => join.onTrue(),
-    )
+    .innerJoinLateral(monthlyUsage('branch_id', 'branches.id').as('used'), (join) => join.onTrue())
     .selectAll(['branches', 'used'])
     .select(['users.name as creator_name', 'timelines.logical_bytes as logical_size']);
 }

@@ -5,16 +5,15 @@ import type { RawBuilder, UpdateObject } from 'kysely';
 import { requireNoScope } from '../domain/principal.ts';
 import type { Principal, ProjectAccess } from '../domain/principal.ts';
 import type { Database } from './database.ts';
+import { monthlyUsage } from './monthly-usage.ts';
+import type { MonthlyUsage } from './monthly-usage.ts';
 import { isOpenTo, refusal } from './project-access.ts';
 import { ownPage, sharedPage } from './project-pages.ts';
 import type { ProjectPage } from './project-pages.ts';
 import type { ProjectRow, Schema } from './schema.ts';
 
-/** A project, what it used so far, and whose it is. */
-export interface ProjectDetails extends ProjectRow {
-  readonly active_seconds: number;
-  readonly bytes_out: number;
-  readonly written_bytes: number;
+/** A project, what it used in the present month, and whose it is. */
+export interface ProjectDetails extends ProjectRow, MonthlyUsage {
   readonly compute_last_active_at: Date | null;
   /** Bytes of data and history; null for a project too young to have any. */
   readonly synthetic_storage_size: number | null;
@@ -132,6 +131,7 @@ export type ListedProject = Pick<
   ProjectDetails,
   | (typeof listedColumns)[number]
   | 'active_seconds'
+  | 'cu_seconds'
   | 'compute_last_active_at'
   | 'synthetic_storage_size'
 >;
@@ -171,21 +171,10 @@ function listed(db: Database, ids: RawBuilder<ProjectId>): Promise<ListedProject
   return db
     .selectFrom('projects')
     .where(sql<boolean>`projects.id in (${ids})`)
-    .innerJoinLateral(
-      (qb) =>
-        qb
-          .selectFrom('endpoints')
-          .whereRef('endpoints.project_id', '=', 'projects.id')
-          .select((eb) => [
-            activeSeconds.as('active_seconds'),
-            eb.fn.max('last_active').as('compute_last_active_at'),
-          ])
-          .as('used'),
-      (join) => join.onTrue(),
-    )
+    .innerJoinLateral(monthlyUsage('project_id', 'projects.id').as('used'), (join) => join.onTrue())
     .select(listedColumns.map((column) => `projects.${column}` as const))
-    .selectAll('used')
-    .select(storageSize.as('synthetic_storage_size'))
+    .select(['used.active_seconds', 'used.cu_seconds'])
+    .select([lastActive.as('compute_last_active_at'), storageSize.as('synthetic_storage_size')])
     .orderBy('projects.id')
     .execute();
 }
@@ -200,27 +189,15 @@ function living(db: Database, id: string) {
 function withDetails(projects: ReturnType<typeof living>) {
   return projects
     .innerJoin('users', 'users.id', 'projects.owner_id')
-    .innerJoinLateral(
-      (qb) =>
-        qb
-          .selectFrom('endpoints')
-          .whereRef('endpoints.project_id', '=', 'projects.id')
-          .select((eb) => [
-            activeSeconds.as('active_seconds'),
-            eb.fn.coalesce(eb.fn.sum<number>('bytes_out'), sql<number>`0`).as('bytes_out'),
-            eb.fn.coalesce(eb.fn.sum<number>('written_bytes'), sql<number>`0`).as('written_bytes'),
-            eb.fn.max('last_active').as('compute_last_active_at'),
-          ])
-          .as('used'),
-      (join) => join.onTrue(),
-    )
+    .innerJoinLateral(monthlyUsage('project_id', 'projects.id').as('used'), (join) => join.onTrue())
     .selectAll(['projects', 'used'])
     .select(['users.name as owner_name', 'users.email as owner_email'])
-    .select(storageSize.as('synthetic_storage_size'));
+    .select([lastActive.as('compute_last_active_at'), storageSize.as('synthetic_storage_size')]);
 }
 
 // Of all of its endpoints.
-const activeSeconds = sql<number>`coalesce(sum(endpoints.active_seconds), 0)`;
+const lastActive = sql<Date | null>`(
+  select max(last_active) from endpoints where endpoints.project_id = projects.id)`;
 
 // What is on the disk of its host for it, blocks that are shared within a timeline once.
 const storageSize = sql<number | null>`(

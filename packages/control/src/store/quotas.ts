@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { carryChange } from '../domain/carry-change.ts';
 import type { Database } from './database.ts';
 import { touchEndpoints } from './endpoints.ts';
+import { monthlyUsage } from './monthly-usage.ts';
 import { insertOperations } from './operations.ts';
 import { lockLiveProject, updateProject } from './projects.ts';
 import type { OperationRow } from './schema.ts';
@@ -101,9 +102,4 @@ const exceeded = sql`(
     when ${isUsedUp('data_transfer_bytes', 'used.bytes_out')} then 'data_transfer_bytes'
     when ${isUsedUp('written_data_bytes', 'used.written_bytes')} then 'written_data_bytes'
   end
-  from (
-    select sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
-      sum(bytes_out) as bytes_out, sum(written_bytes) as written_bytes
-    from consumption c
-    where c.project_id = p.id and c.hour >= date_trunc('month', now(), 'UTC')
-  ) used)`;
+  from ${monthlyUsage('project_id', 'p.id')} used)`;

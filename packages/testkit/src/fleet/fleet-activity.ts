@@ -47,6 +47,12 @@ export function activityStatements(projects: number): string[] {
        where b.n = 1 or h < 12 and b.i < 1000
        order by h desc, b.b`,
 
+    `insert into monthly_usage (branch_id, project_id, month, active_seconds, cu_seconds, bytes_out,
+         written_bytes)
+       select branch_id, project_id, date_trunc('month', now(), 'UTC'), sum(active_seconds),
+         sum(cu_seconds), sum(bytes_out), sum(written_bytes)
+       from consumption where hour > now() - interval '31 days' group by branch_id, project_id`,
+
     `insert into restore_drills (project_id, branch_id, report, is_good, at)
        select project_id, id, '{"problems": [], "durationMs": 812}', true,
          now() - make_interval(days => d)

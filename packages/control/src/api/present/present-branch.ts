@@ -5,7 +5,7 @@ import type { BranchRow } from '../../store/schema.ts';
 
 /** A branch as the API shows it; who made it is left out where that was just done. */
 export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branch {
-  const seconds = Math.round(branch.active_seconds ?? 0);
+  const cuSeconds = Math.round(branch.cu_seconds ?? 0);
   return {
     id: branch.id,
     project_id: branch.project_id,
@@ -21,9 +21,9 @@ export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branc
     primary: branch.is_default,
     default: branch.is_default,
     protected: branch.is_protected,
-    cpu_used_sec: seconds,
-    compute_time_seconds: seconds,
-    active_time_seconds: seconds,
+    cpu_used_sec: cuSeconds,
+    compute_time_seconds: cuSeconds,
+    active_time_seconds: Math.round(branch.active_seconds ?? 0),
     written_data_bytes: Math.round(branch.written_bytes ?? 0),
     data_transfer_bytes: Math.round(branch.bytes_out ?? 0),
     created_at: timestamp(branch.created_at),

@@ -19,10 +19,11 @@ const BYTES_PER_MIB = 1024 * 1024;
 /** What the contract's paid plans allow; shown where a project has no limit of its own. */
 const DEFAULT_LOGICAL_SIZE_BYTES = 16 * 1024 * 1024 * BYTES_PER_MIB;
 
-/** What a project used; nothing, right after it was created. */
+/** What a project used this month; nothing, right after it was created. */
 export type ProjectUsage = Pick<
   ProjectDetails,
   | 'active_seconds'
+  | 'cu_seconds'
   | 'bytes_out'
   | 'written_bytes'
   | 'compute_last_active_at'
@@ -31,6 +32,7 @@ export type ProjectUsage = Pick<
 
 export const noUsage: ProjectUsage = {
   active_seconds: 0,
+  cu_seconds: 0,
   bytes_out: 0,
   written_bytes: 0,
   compute_last_active_at: null,
@@ -47,15 +49,15 @@ export function presentProject(
   project: ProjectRow & ProjectUsage,
   installation: Installation,
 ): Project {
-  const seconds = Math.round(project.active_seconds);
+  const cuSeconds = Math.round(project.cu_seconds);
   const limitBytes = logicalSizeLimit(project);
   return {
     data_storage_bytes_hour: 0,
     data_transfer_bytes: Math.round(project.bytes_out),
     written_data_bytes: Math.round(project.written_bytes),
-    compute_time_seconds: seconds,
-    active_time_seconds: seconds,
-    cpu_used_sec: seconds,
+    compute_time_seconds: cuSeconds,
+    active_time_seconds: Math.round(project.active_seconds),
+    cpu_used_sec: cuSeconds,
     id: project.id,
     platform_id: platformOf(project),
     region_id: project.region_id,
@@ -114,7 +116,6 @@ export function presentProjectListItems(
 ): ProjectListItem[] {
   const quotaResetAt = timestamp(consumptionPeriod(new Date()).end);
   return projects.map((project) => {
-    const seconds = Math.round(project.active_seconds);
     const limitBytes = logicalSizeLimit(project);
     const recoverableUntil = project.deleted_at && project.purge_at;
     return {
@@ -130,8 +131,8 @@ export function presentProjectListItems(
       branch_logical_size_limit: Math.floor(limitBytes / BYTES_PER_MIB),
       branch_logical_size_limit_bytes: limitBytes,
       store_passwords: project.store_passwords,
-      active_time: seconds,
-      cpu_used_sec: seconds,
+      active_time: Math.round(project.active_seconds),
+      cpu_used_sec: Math.round(project.cu_seconds),
       creation_source: 'console',
       created_at: timestamp(project.created_at),
       updated_at: timestamp(project.updated_at),
