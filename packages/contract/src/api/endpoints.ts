@@ -87,6 +87,7 @@ export type Endpoint = Shown<typeof Endpoint>;
 /** Answers of the calls that show endpoints. */
 export const OneEndpoint = Type.Object({ endpoint: Endpoint });
 export const EndpointList = Type.Object({ endpoints: Type.Array(Endpoint) });
+export type EndpointList = Shown<typeof EndpointList>;
 
 /** Answer of calls that change an endpoint. */
 export const EndpointOperations = Type.Object({

@@ -1,30 +1,43 @@
-import type { FrameUsage } from './consumption.ts';
+import type { FrameUsage, Measure } from './consumption.ts';
 import { invalidQuery } from './invalid-request.ts';
 
 /*
  * The contract's names for what is metered. What pgfleet does not meter, or does not have, is 0.
  */
 
-type Metric = (usage: FrameUsage) => number;
+interface Metric {
+  readonly reads: readonly Measure[];
+  readonly of: (usage: FrameUsage) => number;
+}
 
-const nothing: Metric = () => 0;
+const nothing: Metric = { reads: [], of: () => 0 };
+const activeSeconds: Metric = { reads: ['activeSeconds'], of: (usage) => usage.activeSeconds };
+const cuSeconds: Metric = { reads: ['cuSeconds'], of: (usage) => usage.cuSeconds };
+const writtenBytes: Metric = { reads: ['writtenBytes'], of: (usage) => usage.writtenBytes };
+const bytesOut: Metric = { reads: ['bytesOut'], of: (usage) => usage.bytesOut };
+const logicalBytes: Metric = { reads: ['logicalBytes'], of: (usage) => usage.logicalBytes };
+const walBytes: Metric = { reads: ['walBytes'], of: (usage) => usage.walBytes };
+const storedBytes: Metric = {
+  reads: ['dataBytes', 'walBytes'],
+  of: (usage) => usage.dataBytes + usage.walBytes,
+};
 
 const legacyMetrics = {
-  active_time_seconds: ({ activeSeconds }) => activeSeconds,
-  compute_time_seconds: ({ cuSeconds }) => cuSeconds,
-  written_data_bytes: ({ writtenBytes }) => writtenBytes,
-  synthetic_storage_size_bytes: ({ storedBytes }) => storedBytes,
-  data_storage_bytes_hour: ({ storedBytes, hours }) => storedBytes * hours,
-  logical_size_bytes: ({ logicalBytes }) => logicalBytes,
-  logical_size_bytes_hour: ({ logicalBytes, hours }) => logicalBytes * hours,
+  active_time_seconds: activeSeconds,
+  compute_time_seconds: cuSeconds,
+  written_data_bytes: writtenBytes,
+  synthetic_storage_size_bytes: storedBytes,
+  data_storage_bytes_hour: byHours(storedBytes),
+  logical_size_bytes: logicalBytes,
+  logical_size_bytes_hour: byHours(logicalBytes),
 } as const satisfies Record<string, Metric>;
 
 const branchMetrics = {
-  compute_unit_seconds: ({ cuSeconds }) => cuSeconds,
-  root_branch_bytes_month: (usage) => (usage.isRoot ? monthly(usage.logicalBytes, usage) : 0),
-  child_branch_bytes_month: (usage) => (usage.isRoot ? 0 : monthly(usage.logicalBytes, usage)),
-  instant_restore_bytes_month: (usage) => monthly(usage.walBytes, usage),
-  public_network_transfer_bytes: ({ bytesOut }) => bytesOut,
+  compute_unit_seconds: cuSeconds,
+  root_branch_bytes_month: ofBranches(byMonths(logicalBytes), { isRoot: true }),
+  child_branch_bytes_month: ofBranches(byMonths(logicalBytes), { isRoot: false }),
+  instant_restore_bytes_month: byMonths(walBytes),
+  public_network_transfer_bytes: bytesOut,
   private_network_transfer_bytes: nothing,
 } as const satisfies Record<string, Metric>;
 
@@ -35,7 +48,7 @@ const projectMetrics = {
 } as const satisfies Record<string, Metric>;
 
 /** The metrics of one operation by the contract's names. */
-export const metricSets = {
+const metricSets = {
   legacy: legacyMetrics,
   projects: projectMetrics,
   branches: branchMetrics,
@@ -71,16 +84,37 @@ export function splitList(listed: readonly string[]): string[] {
   return [...new Set(items)].filter((item) => item !== '');
 }
 
-/** Gives the value of a metric over the branches of a frame, in whole units. */
-export function metricOf(
-  set: keyof typeof metricSets,
-  name: string,
-): (usages: readonly FrameUsage[]) => number {
-  const metrics: Readonly<Record<string, Metric>> = metricSets[set];
-  const metric = metrics[name] ?? nothing;
-  return (usages) => Math.round(usages.reduce((sum, usage) => sum + metric(usage), 0));
+/** A metric of an answer. */
+export interface ShownMetric {
+  readonly name: string;
+  /** Its value over the branches of a frame, in whole units. */
+  readonly valueOf: (usages: readonly FrameUsage[]) => number;
 }
 
-function monthly(bytes: number, { hours, hoursOfMonth }: FrameUsage): number {
-  return (bytes * hours) / hoursOfMonth;
+/** Metrics of one operation, and what has to be known for them. */
+export function shownMetrics(
+  set: keyof typeof metricSets,
+  names: readonly string[],
+): { readonly metrics: readonly ShownMetric[]; readonly measures: ReadonlySet<Measure> } {
+  const known: Readonly<Record<string, Metric>> = metricSets[set];
+  const wanted = names.map((name) => ({ name, ...(known[name] ?? nothing) }));
+  return {
+    metrics: wanted.map(({ name, of }) => ({
+      name,
+      valueOf: (usages) => Math.round(usages.reduce((sum, usage) => sum + of(usage), 0)),
+    })),
+    measures: new Set(wanted.flatMap(({ reads }) => reads)),
+  };
+}
+
+function byHours({ reads, of }: Metric): Metric {
+  return { reads, of: (usage) => of(usage) * usage.hours };
+}
+
+function byMonths({ reads, of }: Metric): Metric {
+  return { reads, of: (usage) => (of(usage) * usage.hours) / usage.hoursOfMonth };
+}
+
+function ofBranches({ reads, of }: Metric, { isRoot }: { readonly isRoot: boolean }): Metric {
+  return { reads, of: (usage) => (usage.isRoot === isRoot ? of(usage) : 0) };
 }

@@ -8,23 +8,34 @@ import { consumptionPeriod } from './timestamps.ts';
  * bytes sent and written) is summed up; a size holds from when it was measured until it is measured again.
  */
 
-/** What was metered of a branch within a frame. */
-export interface MeteredFrame {
-  readonly startMs: number;
+/** What is counted of a branch; sums of a frame. */
+export interface Counts {
   readonly activeSeconds: number;
   readonly cuSeconds: number;
   readonly bytesOut: number;
   readonly writtenBytes: number;
+}
+
+/** What is measured of a branch, in bytes; as last measured in a frame. */
+export interface Sizes {
+  readonly logicalBytes: number;
+  readonly dataBytes: number;
+  readonly walBytes: number;
+}
+
+/** Something that is metered. Of what nobody asks for, 0 is loaded. */
+export type Measure = keyof Counts | keyof Sizes;
+
+/** What was metered of a branch within a frame. */
+export interface MeteredFrame extends Counts {
+  readonly startMs: number;
   readonly sizes: BranchSizes | null;
 }
 
-/** Sizes of a branch as last measured, in bytes. */
-export interface BranchSizes {
+/** Sizes of a branch as last measured. */
+export interface BranchSizes extends Sizes {
   /** The hour of the measurement. */
   readonly sinceMs: number;
-  readonly logical: number;
-  readonly data: number;
-  readonly wal: number;
 }
 
 /** A branch and what was metered of it. */
@@ -40,15 +51,7 @@ export interface MeteredBranch {
 }
 
 /** What a branch used within a frame. */
-export interface FrameUsage {
-  readonly activeSeconds: number;
-  readonly cuSeconds: number;
-  readonly bytesOut: number;
-  readonly writtenBytes: number;
-  /** Bytes at the end of the frame. */
-  readonly logicalBytes: number;
-  readonly storedBytes: number;
-  readonly walBytes: number;
+export interface FrameUsage extends Counts, Sizes {
   readonly isRoot: boolean;
   /** How long the sizes held within the frame. */
   readonly hours: number;
@@ -209,9 +212,9 @@ function describe(
     cuSeconds: metered?.cuSeconds ?? 0,
     bytesOut: metered?.bytesOut ?? 0,
     writtenBytes: metered?.writtenBytes ?? 0,
-    logicalBytes: held?.logical ?? 0,
-    storedBytes: held ? held.data + held.wal : 0,
-    walBytes: held?.wal ?? 0,
+    logicalBytes: held?.logicalBytes ?? 0,
+    dataBytes: held?.dataBytes ?? 0,
+    walBytes: held?.walBytes ?? 0,
     isRoot,
     hours,
     hoursOfMonth: frame.month.hours,

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type {
   BranchSizes,
   FrameRange,
+  Measure,
   MeteredBranch,
   MeteredFrame,
 } from '../domain/consumption.ts';
@@ -100,28 +101,31 @@ interface ConsumptionScope {
 export async function loadConsumption(
   db: Database,
   { projectIds, branchIds }: ConsumptionScope,
-  range: FrameRange,
+  { range, measures }: { readonly range: FrameRange; readonly measures: ReadonlySet<Measure> },
 ): Promise<MeteredBranch[]> {
+  const wanted = [...measures];
   const { rows } = await sql<BranchRow>`
     select b.project_id as "projectId", b.id as "branchId", b.parent_id is null as "isRoot",
       b.deleted_at as "deletedAt", (${sizesBefore(range)}) as before,
-      (${framesOf(range)}) as frames
+      (${framesOf(range, wanted)}) as frames
     from branches b
     where b.project_id = any(${[...projectIds]})
       ${branchIds ? sql`and b.id = any(${[...branchIds]})` : sql``}`.execute(db);
+  const readFrame = frameReader(wanted);
   return rows.map((row) => ({
     projectId: row.projectId,
     branchId: row.branchId,
     isRoot: row.isRoot,
     deletedAtMs: row.deletedAt && row.deletedAt.getTime(),
     before: row.before === null ? null : readSizes(row.before),
-    frames: row.frames === null ? [] : readFrames(row.frames),
+    frames: row.frames === null ? [] : readFrames(row.frames, readFrame),
   }));
 }
 
 /**
  * A branch with what was metered of it. A year of a thousand branches has more frames than could be
- * had as rows of their own in good time: they come as JSON that consists of numbers.
+ * had as rows of their own in good time: they come as JSON that consists of numbers, and of each frame
+ * no more of them than somebody asked for.
  */
 interface BranchRow extends Omit<MeteredBranch, 'before' | 'frames' | 'deletedAtMs'> {
   readonly deletedAt: Date | null;
@@ -129,33 +133,47 @@ interface BranchRow extends Omit<MeteredBranch, 'before' | 'frames' | 'deletedAt
   readonly frames: string | null;
 }
 
-type Sizes = readonly [sinceMs: number, logical: number, data: number, wal: number];
-type Counts = readonly [active: number, cu: number, bytesOut: number, written: number];
-/** The sizes are since so long after the start; data is negative where nothing was measured. */
-type Frame = readonly [startMs: number, ...Counts, ...Sizes];
+type SizesBefore = readonly [sinceMs: number, logical: number, data: number, wal: number];
+/** Sizes were measured so long after the start; a negative time says that none were. */
+type Frame = readonly [startMs: number, afterMs: number, ...values: readonly number[]];
+
+const NOT_MEASURED = -1;
 
 function readSizes(numbers: string): BranchSizes {
-  const [sinceMs, logical, data, wal] = JSON.parse(`[${numbers}]`) as Sizes;
-  return { sinceMs, logical, data, wal };
+  const [sinceMs, logicalBytes, dataBytes, walBytes] = JSON.parse(`[${numbers}]`) as SizesBefore;
+  return { sinceMs, logicalBytes, dataBytes, walBytes };
 }
 
-function readFrames(frames: string): MeteredFrame[] {
+function readFrames(frames: string, readFrame: (frame: Frame) => MeteredFrame): MeteredFrame[] {
   return (JSON.parse(`[[${frames}]]`) as Frame[]).map(readFrame);
 }
 
-function readFrame([
-  startMs,
-  activeSeconds,
-  cuSeconds,
-  bytesOut,
-  writtenBytes,
-  afterMs,
-  logical,
-  data,
-  wal,
-]: Frame): MeteredFrame {
-  const sizes = data < 0 ? null : { sinceMs: startMs + afterMs, logical, data, wal };
-  return { startMs, activeSeconds, cuSeconds, bytesOut, writtenBytes, sizes };
+function frameReader(wanted: readonly Measure[]): (frame: Frame) => MeteredFrame {
+  const reader = (measure: Measure): ((frame: Frame) => number) => {
+    const position = wanted.indexOf(measure) + 2;
+    return position < 2 ? () => 0 : (frame) => frame[position] ?? 0;
+  };
+  const active = reader('activeSeconds');
+  const cu = reader('cuSeconds');
+  const sent = reader('bytesOut');
+  const written = reader('writtenBytes');
+  const logical = reader('logicalBytes');
+  const data = reader('dataBytes');
+  const wal = reader('walBytes');
+  const readSizesOf = (frame: Frame): BranchSizes => ({
+    sinceMs: frame[0] + frame[1],
+    logicalBytes: logical(frame),
+    dataBytes: data(frame),
+    walBytes: wal(frame),
+  });
+  return (frame) => ({
+    startMs: frame[0],
+    activeSeconds: active(frame),
+    cuSeconds: cu(frame),
+    bytesOut: sent(frame),
+    writtenBytes: written(frame),
+    sizes: frame[1] === NOT_MEASURED ? null : readSizesOf(frame),
+  });
 }
 
 // As measured last before the range.
@@ -170,28 +188,44 @@ function sizesBefore({ from }: FrameRange) {
 
 const unitOf = { daily: 'day', monthly: 'month' } as const;
 
+const columnOf: Readonly<Record<Measure, string>> = {
+  activeSeconds: 'active_seconds',
+  cuSeconds: 'cu_seconds',
+  bytesOut: 'bytes_out',
+  writtenBytes: 'written_bytes',
+  logicalBytes: 'logical_bytes',
+  dataBytes: 'data_bytes',
+  walBytes: 'wal_bytes',
+};
+
 // Sums of a frame, and the sizes of its last measurement, ascending.
-function framesOf({ from, to, granularity }: FrameRange) {
+function framesOf({ from, to, granularity }: FrameRange, wanted: readonly Measure[]) {
+  const columns = wanted.map((measure) => columnOf[measure]);
+  const values = columns.map((column) => sql`, coalesce(${sql.ref(column)}, 0)`);
   const isMetered = sql`c.project_id = b.project_id and c.branch_id = b.id
     and c.hour >= ${from} and c.hour < ${to}`;
   if (granularity === 'hourly') {
-    return sql`select string_agg(concat_ws(',', ${millisecondsOf('hour')}, active_seconds, cu_seconds,
-        bytes_out, written_bytes, 0, coalesce(logical_bytes, 0), coalesce(data_bytes, -1),
-        coalesce(wal_bytes, 0)), '],[' order by hour)
+    return sql`select string_agg(concat_ws(',', ${millisecondsOf('hour')},
+        case when data_bytes is null then ${sql.lit(NOT_MEASURED)} else 0 end
+        ${sql.join(values, sql` `)}), '],[' order by hour)
       from consumption c where ${isMetered}`;
   }
-  return sql`select string_agg(concat_ws(',', ${millisecondsOf('start')}, active_seconds, cu_seconds,
-      bytes_out, written_bytes, coalesce(last[1] - ${millisecondsOf('start')}, 0),
-      coalesce(last[2], 0), coalesce(last[3], -1), coalesce(last[4], 0)), '],[' order by start)
+  return sql`select string_agg(concat_ws(',', ${millisecondsOf('start')},
+      coalesce(measured - ${millisecondsOf('start')}, ${sql.lit(NOT_MEASURED)})
+      ${sql.join(values, sql` `)}), '],[' order by start)
     from (
-      select date_trunc(${unitOf[granularity]}, hour, 'UTC') as start,
-        sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
-        sum(bytes_out) as bytes_out, sum(written_bytes) as written_bytes,
-        -- The greatest one is the last.
-        max(array[${millisecondsOf('hour')}, logical_bytes, data_bytes, wal_bytes])
-          filter (where data_bytes is not null) as last
-      from consumption c where ${isMetered} group by start
-    ) sums`;
+      select start, active_seconds, cu_seconds, bytes_out, written_bytes, last[1] as measured,
+        last[2] as logical_bytes, last[3] as data_bytes, last[4] as wal_bytes
+      from (
+        select date_trunc(${unitOf[granularity]}, hour, 'UTC') as start,
+          sum(active_seconds) as active_seconds, sum(cu_seconds) as cu_seconds,
+          sum(bytes_out) as bytes_out, sum(written_bytes) as written_bytes,
+          -- The greatest one is the last.
+          max(array[${millisecondsOf('hour')}, logical_bytes, data_bytes, wal_bytes])
+            filter (where data_bytes is not null) as last
+        from consumption c where ${isMetered} group by start
+      ) sums
+    ) frames`;
 }
 
 function millisecondsOf(column: string) {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { AnswerWatch } from '@pgfleet/testkit';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, inject } from 'vitest';
@@ -15,15 +16,28 @@ const watch = new AnswerWatch();
 export function watchAnswers(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const [path = ''] = request.url.split('?');
-    if (!path.startsWith(`${API}/`)) return;
-    watch.note({
-      method: request.method,
-      path: path.slice(API.length),
-      status: reply.statusCode,
-      contentType: reply.getHeader('content-type') as string | undefined,
-      text: typeof payload === 'string' ? payload : '',
-    });
+    if (!path.startsWith(`${API}/`)) return payload;
+    const note = (text: string) =>
+      watch.note({
+        method: request.method,
+        path: path.slice(API.length),
+        status: reply.statusCode,
+        contentType: reply.getHeader('content-type') as string | undefined,
+        text,
+      });
+    if (payload instanceof Readable) return Readable.from(noted(payload, note));
+    note(typeof payload === 'string' ? payload : '');
+    return payload;
   });
+}
+
+async function* noted(pieces: AsyncIterable<string>, note: (text: string) => void) {
+  let text = '';
+  for await (const piece of pieces) {
+    text += piece;
+    yield piece;
+  }
+  note(text);
 }
 
 afterEach(() => watch.failOnProblems());

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ConsumptionFrame, ConsumptionPeriod } from '@pgfleet/contract';
-import type { FrameUsage, UsedFrame } from '../../domain/consumption.ts';
+import { framesOf, usageByFrame } from '../../domain/consumption.ts';
+import type { FrameRange, FrameUsage, MeteredBranch } from '../../domain/consumption.ts';
 import { groupBy } from '../../domain/group-by.ts';
 import { timestamp } from '../../domain/timestamps.ts';
 
@@ -11,14 +12,25 @@ export type PresentFrame = (
   usages: readonly FrameUsage[],
 ) => ConsumptionFrame;
 
-/** What an owner used, frame by frame, by calendar months, the oldest first. */
-export type PresentPeriods = (owner: string, used: readonly UsedFrame[]) => ConsumptionPeriod[];
+/** What an answer shows of the frames of a range. */
+export interface ShownFrames {
+  readonly range: FrameRange;
+  readonly presentFrame: PresentFrame;
+}
+
+/** What branches of an owner used together, frame by frame, by calendar months, the oldest first. */
+export type PresentPeriods = (
+  owner: string,
+  branches: readonly MeteredBranch[],
+) => ConsumptionPeriod[];
 
 /** How all owners of one answer are presented: thousands of them share frames and ids. */
-export function periodsPresenter(presentFrame: PresentFrame, now: Date): PresentPeriods {
+export function periodsPresenter({ range, presentFrame }: ShownFrames): PresentPeriods {
+  const now = new Date();
+  const frames = framesOf(range, now);
   const ids = new PeriodIds();
-  return (owner, used) => {
-    const byMonth = groupBy(used, ({ frame }) => frame.month);
+  return (owner, branches) => {
+    const byMonth = groupBy(usageByFrame(branches, frames, now), ({ frame }) => frame.month);
     return [...byMonth].map(([{ start, end }, usedInMonth]) => ({
       period_id: ids.of(owner, start),
       period_plan: 'unlimited',

@@ -10,6 +10,7 @@ import { decodeListCursor, encodeListCursor } from '../list-cursor.ts';
 import type { SortedList } from '../list-cursor.ts';
 import { presentOneBranch } from '../objects.ts';
 import { presentBranch } from '../present/present-branch.ts';
+import { sendInPieces } from '../send-in-pieces.ts';
 import { BranchParams, ProjectParams } from './params.ts';
 
 const branchList: SortedList<BranchSort> = {
@@ -23,7 +24,7 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
   app.get<{ Params: ProjectParams; Querystring: BranchListQuery }>(
     '/projects/:project_id/branches',
     { schema: { params: ProjectParams, querystring: BranchListQuery } },
-    async (request): Promise<BranchList> => {
+    async (request, reply) => {
       const principal = principalOf(request);
       const project = await getProject(db, request.params.project_id, principal);
       const { cursor, search, limit } = request.query;
@@ -35,11 +36,11 @@ export function branchRoutes(app: FastifyInstance, { db }: ApiContext): void {
       const page = { projectId: project.id, search, includeDeleted, limit, ...sorting };
       const branches = await listBranches(db, page);
       const last = branches.at(-1);
-      return {
+      return sendInPieces<BranchList>(reply, {
         branches: branches.map(presentBranch),
         annotations: {},
         ...(last ? { pagination: encodeListCursor(branchList, last, sorting) } : {}),
-      };
+      });
     },
   );
 

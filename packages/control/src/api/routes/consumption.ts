@@ -7,12 +7,12 @@ import type { BranchConsumptionList, ProjectConsumptionList, ProjectId } from '@
 import type { FastifyInstance } from 'fastify';
 import {
   legacyDefaults,
-  metricOf,
   requestedMetrics,
+  shownMetrics,
   splitList,
 } from '../../domain/consumption-metrics.ts';
-import { frameRange, framesOf, usageByFrame } from '../../domain/consumption.ts';
-import type { FrameRange } from '../../domain/consumption.ts';
+import { frameRange } from '../../domain/consumption.ts';
+import type { Measure } from '../../domain/consumption.ts';
 import { groupBy } from '../../domain/group-by.ts';
 import { invalidQuery } from '../../domain/invalid-request.ts';
 import { organizationsWith, requireNoScope, requireOrganization } from '../../domain/principal.ts';
@@ -26,7 +26,9 @@ import type { ProjectPage } from '../../store/project-pages.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { periodsPresenter } from '../present/present-consumption.ts';
-import type { PresentFrame } from '../present/present-consumption.ts';
+import type { PresentFrame, ShownFrames } from '../present/present-consumption.ts';
+import { mapped, sendInPieces } from '../send-in-pieces.ts';
+import type { InPieces } from '../send-in-pieces.ts';
 
 const MAX_IDS = 100;
 
@@ -41,14 +43,12 @@ function legacyRoute(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Querystring: ConsumptionQuery }>(
     '/consumption_history/projects',
     { schema: { querystring: ConsumptionQuery } },
-    async (request): Promise<ProjectConsumptionList> => {
+    async (request, reply) => {
       const { query } = request;
       const names = requestedMetrics('legacy', query.metrics ?? legacyNames(query));
-      const shown = [...new Set([...legacyDefaults, ...names])].map(
-        (name) => [name, metricOf('legacy', name)] as const,
-      );
+      const { metrics, measures } = shownMetrics('legacy', [...legacyDefaults, ...names]);
       const presentFrame: PresentFrame = (start, end, usages) => {
-        const values = shown.map(([name, valueOf]) => [name, valueOf(usages)]);
+        const values = metrics.map(({ name, valueOf }) => [name, valueOf(usages)]);
         return { timeframe_start: start, timeframe_end: end, ...Object.fromEntries(values) };
       };
       const range = frameRange(query, new Date());
@@ -58,7 +58,8 @@ function legacyRoute(app: FastifyInstance, context: ApiContext): void {
         ? [requireOrganization(principal, query.org_id, 'view')]
         : organizationsWith(principal, 'view');
       const projects = await listConsumedProjects(context.db, organizationIds, pageOf(query));
-      return presentProjects(projects, { range, presentFrame }, context);
+      const shown = { range, measures, presentFrame };
+      return sendInPieces(reply, await presentProjects(projects, shown, context));
     },
   );
 }
@@ -67,13 +68,15 @@ function projectsRoute(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Querystring: ProjectConsumptionQuery }>(
     '/consumption_history/v2/projects',
     { schema: { querystring: ProjectConsumptionQuery } },
-    async (request): Promise<ProjectConsumptionList> => {
+    async (request, reply) => {
       const { query } = request;
-      const presentFrame = namedMetrics('projects', query.metrics);
-      const range = frameRange(query, new Date());
+      const shown = {
+        ...namedMetrics('projects', query.metrics),
+        range: frameRange(query, new Date()),
+      };
       const organizationId = requireOrganization(principalOf(request), query.org_id, 'view');
       const projects = await listNewestProjects(context.db, organizationId, pageOf(query));
-      return presentProjects(projects, { range, presentFrame }, context);
+      return sendInPieces(reply, await presentProjects(projects, shown, context));
     },
   );
 }
@@ -82,11 +85,12 @@ function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
   app.get<{ Querystring: BranchConsumptionQuery }>(
     '/consumption_history/v2/branches',
     { schema: { querystring: BranchConsumptionQuery } },
-    async (request): Promise<BranchConsumptionList> => {
+    async (request, reply) => {
       const { query } = request;
-      const now = new Date();
-      const presentFrame = namedMetrics('branches', query.metrics);
-      const range = frameRange(query, now);
+      const shown = {
+        ...namedMetrics('branches', query.metrics),
+        range: frameRange(query, new Date()),
+      };
       const projectIds = requestedIds('project_ids', query.project_ids);
       if (projectIds.length === 0) throw invalidQuery('project_ids', 'field required');
       const branches = await listConsumedBranches(db, {
@@ -97,52 +101,56 @@ function branchesRoute(app: FastifyInstance, { db }: ApiContext): void {
         limit: query.limit,
       });
       const branchIds = branches.map(({ id }) => id);
-      const metered = await loadConsumption(db, { projectIds, branchIds }, range);
-      const frames = framesOf(range, now);
+      const metered = await loadConsumption(db, { projectIds, branchIds }, shown);
       const byBranch = groupBy(metered, ({ branchId }) => branchId);
-      const presentPeriods = periodsPresenter(presentFrame, now);
+      const periodsOf = periodsPresenter(shown);
       const last = branches.at(-1);
-      return {
-        branches: branches.map(({ project_id: projectId, id }) => {
-          const used = usageByFrame(byBranch.get(id) ?? [], frames, now);
-          return { project_id: projectId, branch_id: id, periods: presentPeriods(projectId, used) };
-        }),
+      return sendInPieces<BranchConsumptionList>(reply, {
+        branches: mapped(branches, ({ project_id: projectId, id }) => ({
+          project_id: projectId,
+          branch_id: id,
+          periods: periodsOf(projectId, byBranch.get(id) ?? []),
+        })),
         ...(last ? { pagination: { cursor: `${last.project_id}/${last.id}` } } : {}),
-      };
+      });
     },
   );
 }
 
+/** What an answer shows of what was metered. */
+interface Shown extends ShownFrames {
+  readonly measures: ReadonlySet<Measure>;
+}
+
 async function presentProjects(
   projectIds: readonly ProjectId[],
-  { range, presentFrame }: { readonly range: FrameRange; readonly presentFrame: PresentFrame },
+  shown: Shown,
   { db }: ApiContext,
-): Promise<ProjectConsumptionList> {
-  const now = new Date();
-  const metered = await loadConsumption(db, { projectIds }, range);
+): Promise<InPieces<ProjectConsumptionList>> {
+  const metered = await loadConsumption(db, { projectIds }, shown);
   const byProject = groupBy(metered, ({ projectId }) => projectId);
-  const frames = framesOf(range, now);
-  const presentPeriods = periodsPresenter(presentFrame, now);
+  const periodsOf = periodsPresenter(shown);
   const cursor = projectIds.at(-1);
   return {
-    projects: projectIds.map((projectId) => {
-      const used = usageByFrame(byProject.get(projectId) ?? [], frames, now);
-      return { project_id: projectId, periods: presentPeriods(projectId, used) };
-    }),
+    projects: mapped(projectIds, (projectId) => ({
+      project_id: projectId,
+      periods: periodsOf(projectId, byProject.get(projectId) ?? []),
+    })),
     ...(cursor ? { pagination: { cursor } } : {}),
   };
 }
 
-function namedMetrics(set: 'projects' | 'branches', listed: readonly string[]): PresentFrame {
-  const shown = requestedMetrics(set, listed).map((name) => ({
-    name,
-    valueOf: metricOf(set, name),
-  }));
-  return (start, end, usages) => ({
+function namedMetrics(
+  set: 'projects' | 'branches',
+  listed: readonly string[],
+): Pick<Shown, 'measures' | 'presentFrame'> {
+  const { metrics, measures } = shownMetrics(set, requestedMetrics(set, listed));
+  const presentFrame: PresentFrame = (start, end, usages) => ({
     timeframe_start: start,
     timeframe_end: end,
-    metrics: shown.map(({ name, valueOf }) => ({ metric_name: name, value: valueOf(usages) })),
+    metrics: metrics.map(({ name, valueOf }) => ({ metric_name: name, value: valueOf(usages) })),
   });
+  return { measures, presentFrame };
 }
 
 function legacyNames({ include_v1_metrics: hasStorage }: ConsumptionQuery): readonly string[] {

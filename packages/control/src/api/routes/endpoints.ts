@@ -1,5 +1,5 @@
 import { EndpointUpdateRequest, PgfleetError, quotaExceeded } from '@pgfleet/contract';
-import type { EndpointState, OperationAction } from '@pgfleet/contract';
+import type { EndpointList, EndpointState, OperationAction } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { carryChange } from '../../domain/carry-change.ts';
 import { changeEndpoint } from '../../domain/change-endpoint.ts';
@@ -24,6 +24,7 @@ import type { ReadObject } from '../objects.ts';
 import { presentEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { requireLibraries } from '../require-libraries.ts';
+import { sendInPieces } from '../send-in-pieces.ts';
 import { EndpointParams, ProjectParams } from './params.ts';
 
 const endpointPath = '/projects/:project_id/endpoints/:endpoint_id';
@@ -54,15 +55,15 @@ function readRoutes(app: FastifyInstance, { db, installation }: ApiContext): voi
   app.get<{ Params: ProjectParams }>(
     '/projects/:project_id/endpoints',
     { schema: { params: ProjectParams } },
-    async (request) => {
+    async (request, reply) => {
       const principal = principalOf(request);
       const project = await getProject(db, request.params.project_id, principal);
       const endpoints = await listEndpoints(db, { projectId: project.id });
-      return {
+      return sendInPieces<EndpointList>(reply, {
         endpoints: endpoints.map((endpoint) =>
           presentEndpoint(endpoint, project.region_id, installation),
         ),
-      };
+      });
     },
   );
 

@@ -7,6 +7,7 @@ import { getProject } from '../../store/projects.ts';
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentOperation } from '../present/present-operation.ts';
+import { sendInPieces } from '../send-in-pieces.ts';
 import { OperationParams, ProjectParams } from './params.ts';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -16,17 +17,17 @@ export function operationRoutes(app: FastifyInstance, { db }: ApiContext): void 
   app.get<{ Params: ProjectParams; Querystring: OperationListQuery }>(
     '/projects/:project_id/operations',
     { schema: { params: ProjectParams, querystring: OperationListQuery } },
-    async (request): Promise<OperationList> => {
+    async (request, reply) => {
       const principal = principalOf(request);
       const project = await getProject(db, request.params.project_id, principal);
       const page = { ...request.query, projectId: project.id };
       requireTime(page.cursor);
       const operations = await listOperations(db, page);
       const cursor = operations.at(-1)?.cursor;
-      return {
+      return sendInPieces<OperationList>(reply, {
         operations: operations.map(presentOperation),
         ...(cursor ? { pagination: { cursor } } : {}),
-      };
+      });
     },
   );
 

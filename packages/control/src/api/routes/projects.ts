@@ -13,6 +13,7 @@ import {
 import type { ApiContext } from '../api-context.ts';
 import { principalOf } from '../authenticate.ts';
 import { presentProjectDetails, presentProjectListItems } from '../present/present-project.ts';
+import { sendInPieces } from '../send-in-pieces.ts';
 import { ProjectParams } from './params.ts';
 
 /** Reading projects. */
@@ -20,7 +21,7 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
   app.get<{ Querystring: ProjectListQuery }>(
     '/projects',
     { schema: { querystring: ProjectListQuery } },
-    async (request): Promise<ProjectList> => {
+    async (request, reply) => {
       const { org_id: wanted, ...page } = request.query;
       const principal = principalOf(request);
       requireNoScope(principal);
@@ -29,25 +30,25 @@ export function projectRoutes(app: FastifyInstance, { db, installation }: ApiCon
         : organizationsWith(principal, 'view');
       const projects = await listProjects(db, organizationIds, page);
       const cursor = projects.at(-1)?.id;
-      return {
+      return sendInPieces<ProjectList>(reply, {
         projects: presentProjectListItems(projects, installation),
         ...(cursor ? { pagination: { cursor } } : {}),
         applications: {},
         integrations: {},
-      };
+      });
     },
   );
 
   app.get<{ Querystring: SharedProjectListQuery }>(
     '/projects/shared',
     { schema: { querystring: SharedProjectListQuery } },
-    async (request): Promise<SharedProjectList> => {
+    async (request, reply) => {
       const projects = await listSharedProjects(db, principalOf(request), request.query);
       const cursor = projects.at(-1)?.id;
-      return {
+      return sendInPieces<SharedProjectList>(reply, {
         projects: presentProjectListItems(projects, installation),
         ...(cursor ? { pagination: { cursor } } : {}),
-      };
+      });
     },
   );
 
