@@ -190,7 +190,8 @@ Operators are the user of \`admin.key\`.
 - Bodies are JSON whatever they are called among \`application/json\`, \`text/plain\` and what
   \`curl -d\` says; other types are answered with 415, more than 1 MiB with 413. A path that there is for
   other methods only is answered with 405 and \`Allow\`.
-- Unknown fields are ignored. Names of roles and databases are any text of at most 63 bytes.
+- Unknown fields are ignored. Names of roles and databases are any text of at most 63 bytes, but for
+  \`.\` and \`..\`, which a client takes for steps in a path.
 - \`pg_version\` must be installed on a host of the region, else the answer is 422. The answer names
   the versions there are.
 - \`suspend_timeout_seconds\` may be as low as \`PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS\`.
