@@ -67,7 +67,7 @@ const remarks: Readonly<Record<string, string>> = {
     'the replaced branch stays without a parent, as `name` or `<name> (old)`; an endpoint that the restored branch had moves to it',
   updateSnapshot: '`expires_at` may be set too; null keeps the snapshot for ever',
   setSnapshotSchedule:
-    'in UTC, at the full hour; weeks begin on Monday, a day beyond the end of a month is its last; items that are due together, and what was missed while control was down, yield one snapshot, kept as long as the longest of them says',
+    'in UTC, at the full hour; weeks begin on Monday, a day beyond the end of a month is its last; items that are due together, and what was missed while control was down, yield one snapshot, kept as long as the longest of them says; of root branches: one with a parent takes an empty schedule only, but the schedule of a root that gets a parent by a restore with `preserve_under_name` goes on until it is emptied',
   getProjectBranchSchema: '`format` is `sql` or `json`',
   getProjectBranchSchemaComparison: 'a unified diff, empty where nothing differs',
   createApiKey: 'the key is shown this once',

@@ -1,4 +1,9 @@
-import type { BackupScheduleItem, CreatedProject, Snapshot } from '@pgfleet/contract';
+import type {
+  BackupScheduleItem,
+  CreatedBranch,
+  CreatedProject,
+  Snapshot,
+} from '@pgfleet/contract';
 import { silentLogger } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expireSnapshots } from '../chores/expire-snapshots.ts';
@@ -15,11 +20,13 @@ afterAll(() => postgres[Symbol.asyncDispose]());
 const hourly: BackupScheduleItem = { frequency: 'hourly', retention_seconds: 7_200 };
 const daily: BackupScheduleItem = { frequency: 'daily', hour: 3, retention_seconds: 86_400 };
 
-function put(control: TestControl, created: CreatedProject, schedule: readonly object[]) {
-  return control.call('PUT', schedulePath(created), { payload: { schedule } });
+type Owner = Pick<CreatedProject, 'project' | 'branch'>;
+
+function put(control: TestControl, of: Owner, schedule: readonly object[]) {
+  return control.call('PUT', schedulePath(of), { payload: { schedule } });
 }
 
-function schedulePath({ project, branch }: CreatedProject): string {
+function schedulePath({ project, branch }: Owner): string {
   return `/projects/${project.id}/branches/${branch.id}/backup_schedule`;
 }
 
@@ -63,6 +70,49 @@ test.each([
 ])('a schedule with %o is refused', async (item) => {
   await using control = await TestControl.open(postgres, { works: false });
   expect((await put(control, await control.createProject(), [item])).status).toBe(400);
+});
+
+test('a branch with a parent takes an empty schedule only', async () => {
+  await using control = await TestControl.open(postgres);
+  const { project } = await control.createProject();
+  await control.settled(project.id);
+  const path = `/projects/${project.id}/branches`;
+  const { body } = await control.call<CreatedBranch>('POST', path, { payload: {} });
+  const child = { project, branch: body.branch };
+  expect(await put(control, child, [hourly])).toMatchObject({
+    status: 422,
+    body: { message: 'snapshots can be taken of root branches only' },
+  });
+  expect((await control.call('GET', schedulePath(child))).body).toEqual({ schedule: [] });
+  expect((await put(control, child, [])).status).toBe(200);
+});
+
+test('the schedule of a root that gets a parent by a restore goes on until it is emptied', async () => {
+  await using control = await TestControl.open(postgres);
+  const created = await control.createProject();
+  const { project, branch } = created;
+  await control.settled(project.id);
+  await put(control, created, [hourly]);
+  const restored = await control.call(
+    'POST',
+    `/projects/${project.id}/branches/${branch.id}/restore`,
+    {
+      payload: {
+        source_branch_id: branch.id,
+        source_lsn: '0/1C00028',
+        preserve_under_name: 'before',
+      },
+    },
+  );
+  expect(restored.status).toBe(200);
+  await control.settled(project.id);
+  await fireBackupSchedules(contextOf(control), (await nextAt(control))!);
+  control.worker!.kick();
+  await control.settled(project.id);
+  expect(await snapshots(control, created)).toMatchObject([{ source_branch_id: branch.id }]);
+  expect((await put(control, created, [daily])).status).toBe(422);
+  expect((await put(control, created, [])).status).toBe(200);
+  expect(await nextAt(control)).toBeNull();
 });
 
 test('a schedule fires when it is due, and the next time an hour later', async () => {

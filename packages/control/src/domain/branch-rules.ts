@@ -37,6 +37,11 @@ export function requireReplaceable({
   });
 }
 
+/** @throws PgfleetError `branch_not_root`: snapshots are taken of roots only. */
+export function requireRoot({ parent_id: parentId }: Pick<RuledBranch, 'parent_id'>): void {
+  if (parentId !== null) throw new PgfleetError('branch_not_root');
+}
+
 /** @throws PgfleetError `conflicting_operations` while the branch is being restored. */
 export function requireSettled({ current_state: state }: Pick<RuledBranch, 'current_state'>): void {
   if (state === 'resetting') throw new PgfleetError('conflicting_operations');

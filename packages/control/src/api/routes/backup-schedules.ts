@@ -1,6 +1,7 @@
 import { BackupSchedule } from '@pgfleet/contract';
 import type { FastifyInstance } from 'fastify';
 import { nextFiringOf, requireSchedule } from '../../domain/backup-schedule.ts';
+import { requireRoot } from '../../domain/branch-rules.ts';
 import { getBackupSchedule, putBackupSchedule } from '../../store/backup-schedules.ts';
 import { getBranch } from '../../store/branches.ts';
 import { getProject, lockProject } from '../../store/projects.ts';
@@ -37,9 +38,12 @@ export function backupScheduleRoutes(app: FastifyInstance, context: ApiContext):
       return mutate(context, { request, reply }, async (tx) => {
         const { project_id: projectId, branch_id: branchId } = request.params;
         const project = await lockProject(tx, projectId, principalOf(request));
-        const { id } = await getBranch(tx, project.id, branchId);
+        const branch = await getBranch(tx, project.id, branchId);
+        const { id } = branch;
         const reread = backupScheduleObject(id);
         await requireMatch(request, () => reread(tx));
+        // A root that got a parent keeps the schedule it has: backups must not end unnoticed.
+        if (schedule.length > 0) requireRoot(branch);
         const nextAt = nextFiringOf(schedule, new Date());
         await putBackupSchedule(tx, id, { schedule, nextAt });
         return { status: 200, body: {}, reread };

@@ -1,6 +1,7 @@
-import { PgfleetError, SnapshotCreateQuery, SnapshotUpdateRequest } from '@pgfleet/contract';
+import { SnapshotCreateQuery, SnapshotUpdateRequest } from '@pgfleet/contract';
 import type { CreatedSnapshot, Snapshot } from '@pgfleet/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { requireRoot } from '../../domain/branch-rules.ts';
 import { requireExpiry } from '../../domain/expiry.ts';
 import { planSnapshot, snapshotRemoval } from '../../domain/new-snapshot.ts';
 import { pointInTime } from '../../domain/point-in-time.ts';
@@ -99,7 +100,7 @@ async function findPoint(request: CreateRequest, context: ApiContext): Promise<B
     right: 'edit',
   });
   const branch = await getBranch(context.db, project.id, branchId);
-  if (branch.parent_id) throw new PgfleetError('branch_not_root');
+  requireRoot(branch);
   return resolveBranchPoint({ project, branch }, at, context);
 }
 
