@@ -12,8 +12,8 @@ const known: Readonly<Record<string, readonly [name: string, lat: string, long: 
   'azure-eastus2': ['Azure East US 2 (Virginia)', '36.67', '-78.39'],
 };
 
-/** A region as the API shows it; one that nobody knows is named by its id. */
+/** A region as the API shows it; one that nobody knows is named by its id and lies nowhere. */
 export function regionInfo(regionId: string, isDefault: boolean): Region {
-  const [name, lat, long] = known[regionId] ?? [regionId, '0', '0'];
+  const [name, lat, long] = known[regionId] ?? [regionId, '', ''];
   return { region_id: regionId, name, default: isDefault, geo_lat: lat, geo_long: long };
 }
