@@ -100,7 +100,10 @@ function describeOperation(
   };
 }
 
-const requestId = header('X-Request-ID', 'Names the request; errors repeat it.');
+const requestId = header(
+  'X-Request-ID',
+  'Names the request, in up to 256 printable characters of ASCII; errors repeat it.',
+);
 const idempotencyKey = header(
   'Idempotency-Key',
   'A call repeated with the same key within a day gets the first answer and changes nothing.',

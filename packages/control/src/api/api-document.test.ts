@@ -187,6 +187,9 @@ Operators are the user of \`admin.key\`.
 - Changes that wait for each other are queued in order. While a branch is being restored, requests
   that would delete it, restore it again, make a child of it or change its endpoints wait for their
   turn; 423 is answered when that takes more than 15 seconds.
+- \`X-Request-ID\` names a request in up to 256 printable characters of ASCII: errors repeat it as
+  \`request_id\`, and \`x-neon-ret-request-id\` of every answer and the audit log have it. Another one is
+  passed over, and the request gets a UUID.
 - Bodies are JSON whatever they are called among \`application/json\`, \`text/plain\` and what
   \`curl -d\` says; other types are answered with 415, more than 1 MiB with 413. A path that there is for
   other methods only is answered with 405 and \`Allow\`.

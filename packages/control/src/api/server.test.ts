@@ -64,16 +64,26 @@ test('the account and the regions are shown', async () => {
 
 test('a request is named by its client or by the server', async () => {
   await using control = await TestControl.open(postgres, { works: false });
-  const named = await control.call('GET', '/projects/none', {
-    headers: { 'x-request-id': 'my-request.1' },
-  });
-  expect(named.body).toMatchObject({ request_id: 'my-request.1' });
-  expect(named.headers['x-neon-ret-request-id']).toBe('my-request.1');
-  const unnamed = await control.call('GET', '/projects/none', {
-    headers: { 'x-request-id': 'new line' },
-  });
-  expect(unnamed.body).not.toHaveProperty('request_id');
-  expect(unnamed.headers['x-neon-ret-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  const call = (id: string) =>
+    control.call('DELETE', '/projects/none', { headers: { 'x-request-id': id } });
+  const ids = ['my-request.1', '{"job": 7, "of": "ci@night"}', '~', 'x'.repeat(256)];
+  for (const id of ids) {
+    const named = await call(id);
+    expect(named.body).toMatchObject({ request_id: id });
+    expect(named.headers['x-neon-ret-request-id']).toBe(id);
+  }
+  for (const id of ['x'.repeat(257), ' ', 'x ', 'tab\there', 'naïve', '']) {
+    const unnamed = await call(id);
+    expect(unnamed.body).not.toHaveProperty('request_id');
+    expect(unnamed.headers['x-neon-ret-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  }
+  const audited = await control.db
+    .selectFrom('audit_log')
+    .select('request_id')
+    .orderBy('sequence')
+    .execute();
+  expect(audited.slice(0, ids.length).map((row) => row.request_id)).toEqual(ids);
+  expect(await findAuditBreaks(control.db)).toEqual([]);
 });
 
 test.each([

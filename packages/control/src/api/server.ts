@@ -130,10 +130,13 @@ async function apiRoutes(api: FastifyInstance, context: ApiContext): Promise<voi
   api.setNotFoundHandler(refuse);
 }
 
-// A client may name its request; what it names must be fit for headers, logs and the audit log.
+// What headers, logs and the audit log hold as it is, and what comes back as it was sent.
+const printableId = /^[!-~]([ -~]{0,254}[!-~])?$/;
+
+// A client may name its request.
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.:/+=-]{1,128}$/.test(given) ? given : randomUUID();
+  return typeof given === 'string' && printableId.test(given) ? given : randomUUID();
 }
 
 // What a known caller was refused is audited like what was done; reading is not.
