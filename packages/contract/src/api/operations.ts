@@ -9,9 +9,9 @@ import type { Shown } from './shown.ts';
 
 /** Query of `GET /projects/{project_id}/operations`. */
 export const OperationListQuery = Type.Object({
-  /** `created_at` of the last item of the page before, with microseconds. */
+  /** `created_at` of the last item of the page before, with microseconds; empty for the first page. */
   cursor: Type.Optional(
-    Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$' }),
+    Type.String({ pattern: '^(\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z)?$' }),
   ),
   limit: Type.Integer({ minimum: 1, maximum: 1000, default: 1000 }),
 });

@@ -32,7 +32,7 @@ const places: Readonly<Record<string, string>> = {
 
 // The library makes integers of fractions by cutting them off.
 function convert(schema: TSchema, given: unknown): unknown {
-  const texts = { ...(given as Readonly<Record<string, unknown>>) };
+  const texts = withoutEmptyCursor(given as Readonly<Record<string, unknown>>);
   const values = Value.Convert(schema, { ...texts }) as Readonly<Record<string, unknown>>;
   const isExact = (name: string, value: unknown) =>
     typeof value !== 'number' || Number(texts[name]) === value;
@@ -42,6 +42,11 @@ function convert(schema: TSchema, given: unknown): unknown {
       isExact(name, value) ? value : texts[name],
     ]),
   );
+}
+
+// Clients that go through a list begin with an empty cursor: it means the first page.
+function withoutEmptyCursor({ cursor, ...others }: Readonly<Record<string, unknown>>) {
+  return cursor === undefined || cursor === '' ? others : { cursor, ...others };
 }
 
 interface Problem {
