@@ -59,6 +59,7 @@ test('without a body a branch of the default branch is made, named by its id, wi
     default: false,
     protected: false,
     init_source: 'parent-data',
+    created_by: { name: 'admin', image: '' },
   });
   expect(body.endpoints).toEqual([]);
   expect(body.operations).toMatchObject([{ action: 'create_branch', status: 'running' }]);

@@ -1,4 +1,4 @@
-import type { CreatedProject } from '@pgfleet/contract';
+import type { CreatedProject, Endpoint } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl } from '../testing/test-control.ts';
@@ -33,6 +33,29 @@ test('the answer has the keys of the contract in the order of the contract', asy
     .concat(' history_retention_seconds created_at updated_at consumption_period_start')
     .concat(' consumption_period_end owner_id org_id');
   expect(Object.keys(created.project).join(' ')).toBe(keys);
+});
+
+test('what was never used or measured is nothing yet, and is left out where it is being made', async () => {
+  const { project, branch, endpoints } = await control.createProject();
+  const path = `/projects/${project.id}`;
+  const nothing = { project: { synthetic_storage_size: 0 } };
+  expect((await control.call('GET', path)).body).toMatchObject(nothing);
+  const payload = { project: { name: 'other' } };
+  expect((await control.call('PATCH', path, { payload })).body).toMatchObject(nothing);
+
+  expect(endpoints[0]).not.toHaveProperty('last_active');
+  const never = { id: endpoints[0]!.id, last_active: '2000-01-01T00:00:00Z' };
+  const one = await control.call('GET', `${path}/endpoints/${never.id}`);
+  expect(one.body).toMatchObject({ endpoint: never });
+  const all = await control.call('GET', `${path}/endpoints`);
+  expect(all.body).toMatchObject({ endpoints: [never] });
+  const replica = { endpoint: { branch_id: branch.id, type: 'read_only' } };
+  const made = await control.call<{ endpoint: Endpoint }>('POST', `${path}/endpoints`, {
+    payload: replica,
+  });
+  expect(made.status).toBe(201);
+  expect(made.body.endpoint).not.toHaveProperty('last_active');
+  expect((await control.call('DELETE', path)).body).toMatchObject(nothing);
 });
 
 test('what is not asked for is the default of the contract', async () => {

@@ -7,6 +7,7 @@ import { pointInTime } from '../domain/point-in-time.ts';
 import type { Principal } from '../domain/principal.ts';
 import { insertAnonymization, startAnonymization } from '../store/anonymized-branches.ts';
 import { getBranch, getDefaultBranch, requireFreeName } from '../store/branches.ts';
+import type { BranchDetails } from '../store/branches.ts';
 import {
   insertBranch,
   insertBranchContent,
@@ -31,7 +32,7 @@ import type { BranchPoint } from './branch-point.ts';
 import { inheritRoles, renewRoles } from './copy-roles.ts';
 import { presentBranch } from './present/present-branch.ts';
 import { presentConnection } from './present/present-connection.ts';
-import { presentEndpoint } from './present/present-endpoint.ts';
+import { presentNewEndpoint } from './present/present-endpoint.ts';
 import { presentOperation } from './present/present-operation.ts';
 import { presentDatabase, presentRole } from './present/present-role.ts';
 import { revealPassword } from './role-secrets.ts';
@@ -91,7 +92,7 @@ export async function findParentPoint(context: ApiContext, call: BranchWish): Pr
 
 interface Created {
   readonly project: ProjectRow;
-  readonly branch: BranchRow;
+  readonly branch: BranchDetails;
   readonly endpoints: readonly EndpointRow[];
   readonly operations: readonly OperationRow[];
   readonly roles: readonly RoleRow[];
@@ -135,7 +136,8 @@ async function create(
   const passwords = new Map(
     copied.flatMap(({ role, password }) => (password ? [[role.name, password] as const] : [])),
   );
-  return { project, branch, endpoints, operations, roles, passwords, databases };
+  const shown = await getBranch(tx, project.id, branch.id);
+  return { project, branch: shown, endpoints, operations, roles, passwords, databases };
 }
 
 // After the data is there, and before anything starts on it.
@@ -160,7 +162,7 @@ function presentCreated(created: Created, context: ApiContext): CreatedBranch {
   return {
     branch: presentBranch(branch),
     endpoints: endpoints.map((endpoint) =>
-      presentEndpoint(endpoint, project.region_id, context.installation),
+      presentNewEndpoint(endpoint, project.region_id, context.installation),
     ),
     operations: operations.map(presentOperation),
     roles: roles.map((role) => presentRole(role, passwords.get(role.name))),

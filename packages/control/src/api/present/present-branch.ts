@@ -3,7 +3,7 @@ import { optionalTimestamp, timestamp } from '../../domain/timestamps.ts';
 import type { BranchDetails } from '../../store/branches.ts';
 import type { BranchRow } from '../../store/schema.ts';
 
-/** A branch as the API shows it; who made it is left out where that was just done. */
+/** A branch as the API shows it; who made it is left out where nobody looked that up. */
 export function presentBranch(branch: BranchRow & Partial<BranchDetails>): Branch {
   const cuSeconds = Math.round(branch.cu_seconds ?? 0);
   return {

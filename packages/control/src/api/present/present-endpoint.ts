@@ -4,6 +4,9 @@ import type { Installation } from '../../domain/installation.ts';
 import { optionalTimestamp, timestamp } from '../../domain/timestamps.ts';
 import type { EndpointRow } from '../../store/schema.ts';
 
+/** What the contract has for the last activity of an endpoint that was never used. */
+const neverActive = '2000-01-01T00:00:00Z';
+
 /** An endpoint of a region as the API shows it. */
 export function presentEndpoint(
   endpoint: EndpointRow,
@@ -27,7 +30,7 @@ export function presentEndpoint(
     pooler_mode: 'transaction',
     disabled: endpoint.is_disabled,
     passwordless_access: endpoint.passwordless_access,
-    last_active: optionalTimestamp(endpoint.last_active),
+    last_active: endpoint.last_active ? timestamp(endpoint.last_active) : neverActive,
     creation_source: 'console',
     created_at: timestamp(endpoint.created_at),
     updated_at: timestamp(endpoint.updated_at),
@@ -37,4 +40,13 @@ export function presentEndpoint(
     suspend_timeout_seconds: endpoint.suspend_timeout_seconds,
     provisioner: endpoint.provisioner,
   };
+}
+
+/** The same as the answer that makes it shows it: without any activity. */
+export function presentNewEndpoint(
+  endpoint: EndpointRow,
+  regionId: string,
+  installation: Installation,
+): Endpoint {
+  return { ...presentEndpoint(endpoint, regionId, installation), last_active: undefined };
 }

@@ -19,8 +19,8 @@ const BYTES_PER_MIB = 1024 * 1024;
 /** What the contract's paid plans allow; shown where a project has no limit of its own. */
 const DEFAULT_LOGICAL_SIZE_BYTES = 16 * 1024 * 1024 * BYTES_PER_MIB;
 
-/** What a project used this month; nothing, right after it was created. */
-export type ProjectUsage = Pick<
+/** What a project used this month. */
+type ProjectUsage = Pick<
   ProjectDetails,
   | 'active_seconds'
   | 'cu_seconds'
@@ -30,7 +30,7 @@ export type ProjectUsage = Pick<
   | 'synthetic_storage_size'
 >;
 
-export const noUsage: ProjectUsage = {
+const noUsage: ProjectUsage = {
   active_seconds: 0,
   cu_seconds: 0,
   bytes_out: 0,
@@ -74,13 +74,19 @@ export function presentProject(
     history_retention_seconds: project.history_retention_seconds,
     created_at: timestamp(project.created_at),
     updated_at: timestamp(project.updated_at),
-    synthetic_storage_size: project.synthetic_storage_size ?? undefined,
+    synthetic_storage_size: project.synthetic_storage_size ?? 0,
     consumption_period_start: noTimestamp,
     consumption_period_end: noTimestamp,
     owner_id: project.owner_id,
     compute_last_active_at: optionalTimestamp(project.compute_last_active_at),
     org_id: project.organization_id,
   };
+}
+
+/** The same as the answer that makes it shows it: without a size. */
+export function presentNewProject(project: ProjectRow, installation: Installation): Project {
+  const shown = presentProject({ ...project, ...noUsage }, installation);
+  return { ...shown, synthetic_storage_size: undefined };
 }
 
 /** A project as `GET` shows it. */

@@ -15,9 +15,9 @@ import { principalOf } from '../authenticate.ts';
 import { mutatePrepared } from '../mutation.ts';
 import { presentBranch } from '../present/present-branch.ts';
 import { presentConnection } from '../present/present-connection.ts';
-import { presentEndpoint } from '../present/present-endpoint.ts';
+import { presentNewEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
-import { noUsage, presentProject } from '../present/present-project.ts';
+import { presentNewProject } from '../present/present-project.ts';
 import { presentDatabase, presentRole } from '../present/present-role.ts';
 import { requireLibraries } from '../require-libraries.ts';
 import { storeRoleSecrets } from '../role-secrets.ts';
@@ -102,11 +102,10 @@ function presentCreated(
   const times = { created_at: createdAt, updated_at: createdAt };
   const { region_id: regionId } = plan.project;
   return {
-    project: presentProject(
+    project: presentNewProject(
       {
         ...plan.project,
         ...times,
-        ...noUsage,
         exceeded_quota: null,
         exceeded_until: null,
         deleted_at: null,
@@ -121,7 +120,7 @@ function presentCreated(
       presentOperation({ ...operation, created_at: createdAt }),
     ),
     branch: presentBranch({ ...branchRow(plan), ...times, state_changed_at: createdAt }),
-    endpoints: [presentEndpoint({ ...endpointRow(plan), ...times }, regionId, installation)],
+    endpoints: [presentNewEndpoint({ ...endpointRow(plan), ...times }, regionId, installation)],
   };
 }
 

@@ -18,7 +18,7 @@ import { principalOf } from '../authenticate.ts';
 import { requireMatch } from '../etag.ts';
 import { mutate } from '../mutation.ts';
 import { endpointObject } from '../objects.ts';
-import { presentEndpoint } from '../present/present-endpoint.ts';
+import { presentEndpoint, presentNewEndpoint } from '../present/present-endpoint.ts';
 import { presentOperation } from '../present/present-operation.ts';
 import { requireLibraries } from '../require-libraries.ts';
 import { EndpointParams, ProjectParams } from './params.ts';
@@ -54,7 +54,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         return {
           status: 201,
           body: {
-            endpoint: presentEndpoint(endpoint, project.region_id, installation),
+            endpoint: presentNewEndpoint(endpoint, project.region_id, installation),
             operations: operations.map(presentOperation),
           },
         };
