@@ -195,8 +195,8 @@ Operators are the user of \`admin.key\`.
   other methods only is answered with 405 and \`Allow\`.
 - Unknown fields are ignored. Names of roles and databases are any text of at most 63 bytes, but for
   \`.\` and \`..\`, which a client takes for steps in a path.
-- \`pg_version\` must be installed on a host of the region, else the answer is 422. The answer names
-  the versions there are.
+- A \`pg_version\` of 14 to 18 must be installed on a host of the region, else the answer is 422 and
+  names the versions there are.
 - \`suspend_timeout_seconds\` may be as low as \`PGFLEET_MIN_SUSPEND_TIMEOUT_SECONDS\`.
 - \`connection_uri\` names the platform's port, and the endpoint in its \`options\` where the
   endpoint's own host does not resolve. Clients that build URIs themselves from \`host\`
