@@ -4,7 +4,7 @@ import { idPattern } from '../ids.ts';
 import type { BranchId, ProjectId } from '../ids.ts';
 import { MaskingRule } from '../masking/masking-rule.ts';
 import { BranchCreateRequest } from './branches.ts';
-import { Timestamp } from './shown.ts';
+import { AnnotationValue, Timestamp } from './shown.ts';
 import type { Shown } from './shown.ts';
 
 /** As many as a table may have columns. */
@@ -18,7 +18,7 @@ export const BranchAnonymizedCreateRequest = Type.Object({
   masking_rules: Type.Optional(rules),
   start_anonymization: Type.Optional(Type.Boolean()),
   /** Without effect, as for other branches. */
-  annotation_value: Type.Optional(Type.Record(Type.String(), Type.String())),
+  annotation_value: Type.Optional(AnnotationValue),
 });
 export type BranchAnonymizedCreateRequest = Static<typeof BranchAnonymizedCreateRequest>;
 

@@ -8,14 +8,12 @@ import { Endpoint } from './endpoints.ts';
 import { Operation } from './operations.ts';
 import { ConnectionDetails, Database, Role } from './roles.ts';
 import { ComputeUnits, EndpointSettings, SuspendTimeoutSeconds } from './settings.ts';
-import { Annotation, SortedPagination, Timestamp } from './shown.ts';
+import { Annotation, AnnotationValue, SortedPagination, Timestamp } from './shown.ts';
 import type { Shown } from './shown.ts';
 
 const branchId = Type.Unsafe<BranchId>(Type.String({ pattern: idPattern }));
 const branchName = Type.String({ minLength: 1, maxLength: 256 });
 const lsn = Type.String({ maxLength: 32 });
-/** Name to value; taken and not kept. */
-const Annotations = Type.Record(Type.String(), Type.String());
 const time = Type.String({ maxLength: 64, description: 'RFC 3339' });
 
 /** Body of `POST /projects/{project_id}/branches`; all of it may be left out. */
@@ -48,7 +46,7 @@ export const BranchCreateRequest = Type.Object({
     }),
   ),
   /** Without effect: the command line sends it always, and empty. */
-  annotation_value: Type.Optional(Annotations),
+  annotation_value: Type.Optional(AnnotationValue),
 });
 export type BranchCreateRequest = Static<typeof BranchCreateRequest>;
 

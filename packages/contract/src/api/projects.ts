@@ -7,7 +7,7 @@ import { Endpoint } from './endpoints.ts';
 import { Operation } from './operations.ts';
 import { ConnectionDetails, Database, Role } from './roles.ts';
 import { ComputeUnits, DefaultEndpointSettings, ProjectSettings } from './settings.ts';
-import { CursorPagination, Timestamp } from './shown.ts';
+import { AnnotationValue, CursorPagination, Timestamp } from './shown.ts';
 import type { Shown } from './shown.ts';
 
 const projectName = Type.String({ minLength: 1, maxLength: 256 });
@@ -24,7 +24,7 @@ export const ProjectCreateRequest = Type.Object({
         role_name: Type.Optional(Type.String()),
         database_name: Type.Optional(Type.String()),
         /** Without effect. */
-        annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+        annotations: Type.Optional(AnnotationValue),
       }),
     ),
     autoscaling_limit_min_cu: Type.Optional(ComputeUnits),

@@ -35,11 +35,14 @@ export const SortedPagination = Type.Object({
   sort_order: Type.String(),
 });
 
+/** Name to value of an annotation. */
+export const AnnotationValue = Type.Record(Type.String(), Type.String(), { maxProperties: 50 });
+
 /** What applications of Neon's keep beside an object; pgfleet keeps none. */
 export const Annotation = Type.Object(
   {
     object: Type.Object({ type: Type.String(), id: Type.String() }),
-    value: Type.Record(Type.String(), Type.String()),
+    value: AnnotationValue,
   },
   { title: 'Annotation' },
 );

@@ -1,5 +1,6 @@
 import type { ApiContract, ContractSchema } from './api-contract.ts';
-import { resolveSchema } from './random-value.ts';
+import { randomValue, resolveSchema } from './random-value.ts';
+import { SeededRandom } from './seeded-random.ts';
 
 /** A value that breaks a schema in one place. */
 export interface BrokenValue {
@@ -34,7 +35,7 @@ interface Visit {
 
 function visit(schema: ContractSchema, good: unknown, at: Visit): void {
   const resolved = resolveSchema(schema, at.contract);
-  const replacements = resolved.oneOf || resolved.anyOf ? [] : wrongValues(resolved);
+  const replacements = resolved.oneOf || resolved.anyOf ? [] : wrongValues(resolved, at.contract);
   for (const [how, value] of replacements) {
     at.broken.push({ path: at.path, how, value: at.put(value) });
   }
@@ -62,24 +63,49 @@ function visitItems({ items }: ContractSchema, good: readonly unknown[], at: Vis
   visit(items, first, { ...at, path: `${at.path}[]`, put: (item) => at.put([item, ...rest]) });
 }
 
-function wrongValues(schema: ContractSchema): [how: string, value: unknown][] {
+type Wrong = [how: string, value: unknown];
+
+function wrongValues(schema: ContractSchema, contract: ApiContract): Wrong[] {
   const { type, minimum, maximum, minLength, maxLength } = schema;
-  const wrong: [string, unknown][] = wrongTypes[type ?? ''] ?? [];
+  const wrong: Wrong[] = wrongTypes[type ?? ''] ?? [];
   return [
     ...wrong,
-    ...(schema.enum ? [['no value of the enum', 'no-such-value'] as [string, unknown]] : []),
-    ...(minimum === undefined ? [] : [['too small', minimum - 1] as [string, unknown]]),
-    ...(maximum === undefined ? [] : [['too large', maximum + 1] as [string, unknown]]),
-    ...(minLength ? [['too short', 'x'.repeat(minLength - 1)] as [string, unknown]] : []),
-    ...(maxLength ? [['too long', 'x'.repeat(maxLength + 1)] as [string, unknown]] : []),
-    ...(schema.pattern ? [['not of the pattern', 'NOT AN ID!'] as [string, unknown]] : []),
+    ...(schema.enum ? [['no value of the enum', 'no-such-value'] as Wrong] : []),
+    ...(minimum === undefined ? [] : [['too small', minimum - 1] as Wrong]),
+    ...(maximum === undefined ? [] : [['too large', maximum + 1] as Wrong]),
+    ...(minLength ? [['too short', 'x'.repeat(minLength - 1)] as Wrong] : []),
+    ...(maxLength ? [['too long', 'x'.repeat(maxLength + 1)] as Wrong] : []),
+    ...(schema.pattern ? [['not of the pattern', 'NOT AN ID!'] as Wrong] : []),
     ...(schema.format && ['date-time', 'uuid', 'email'].includes(schema.format)
-      ? [['not of the format', 'neither fish nor fowl'] as [string, unknown]]
+      ? [['not of the format', 'neither fish nor fowl'] as Wrong]
+      : []),
+    ...wrongSizes(schema, contract),
+  ];
+}
+
+// Whatever is in it is good, so that its size alone is wrong.
+function wrongSizes(schema: ContractSchema, contract: ApiContract): Wrong[] {
+  const { items = {}, additionalProperties: more, minItems, maxItems, maxProperties } = schema;
+  const one = (inner: ContractSchema) =>
+    randomValue(inner, {
+      contract,
+      random: new SeededRandom(1),
+      optional: 0,
+      known: () => undefined,
+    });
+  const list = (length: number) => Array.from({ length }, () => one(items));
+  const map = (size: number, inner: ContractSchema) =>
+    Object.fromEntries(Array.from({ length: size }, (_, index) => [`name${index}`, one(inner)]));
+  return [
+    ...(minItems ? [['too few', list(minItems - 1)] as Wrong] : []),
+    ...(maxItems === undefined ? [] : [['too many', list(maxItems + 1)] as Wrong]),
+    ...(maxProperties !== undefined && typeof more === 'object'
+      ? [['too many', map(maxProperties + 1, more)] as Wrong]
       : []),
   ];
 }
 
-const wrongTypes: Readonly<Record<string, [how: string, value: unknown][]>> = {
+const wrongTypes: Readonly<Record<string, Wrong[]>> = {
   string: [
     ['a number', 7],
     ['an object', {}],

@@ -73,6 +73,13 @@ test('types, values, formats and what is required are compared', () => {
   ]);
 });
 
+test('limits of requests are compared, those of maps too', () => {
+  const map = { type: 'object', additionalProperties: { type: 'string' } } as const;
+  expect(compare(map, { ...map, maxProperties: 50 })).toEqual([
+    'op body: maxProperties any, there 50',
+  ]);
+});
+
 test('an answer may promise more than the published one', () => {
   const text = { a: { type: 'string' } } as const;
   expect(compare(object(text, ['a']), object(text))).toEqual([

@@ -61,6 +61,7 @@ const limitKeywords = [
   'maxLength',
   'minItems',
   'maxItems',
+  'maxProperties',
   'pattern',
 ] as const;
 
