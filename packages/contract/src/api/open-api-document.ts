@@ -137,7 +137,7 @@ function header(name: string, description: string): JsonObject {
 
 /** Parameters of paths that are no ids of pgfleet. */
 const pathSchemas: Readonly<Record<string, JsonObject>> = {
-  key_id: { type: 'integer' },
+  key_id: { type: 'integer', format: 'int64' },
   operation_id: { type: 'string', format: 'uuid' },
   member_id: { type: 'string', format: 'uuid' },
   permission_id: { type: 'string' },

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { OrganizationId, ProjectId, UserId } from '../ids.ts';
 import { idPattern } from '../ids.ts';
+import { defaultPostgresMajor } from '../states.ts';
 import { Branch } from './branches.ts';
 import { Endpoint } from './endpoints.ts';
 import { Operation } from './operations.ts';
@@ -32,7 +33,7 @@ export const ProjectCreateRequest = Type.Object({
     provisioner: Type.Optional(Type.String({ maxLength: 64 })),
     region_id: Type.Optional(Type.String()),
     default_endpoint_settings: Type.Optional(DefaultEndpointSettings),
-    pg_version: Type.Optional(Type.Integer({ minimum: 14, maximum: 18 })),
+    pg_version: Type.Integer({ minimum: 14, maximum: 18, default: defaultPostgresMajor }),
     store_passwords: Type.Optional(Type.Boolean()),
     history_retention_seconds: Type.Optional(historyRetention),
     org_id: Type.Optional(Type.String({ pattern: idPattern })),

@@ -1,11 +1,9 @@
 import {
-  defaultPostgresMajor,
   newBranchId,
   newEndpointId,
   newProjectId,
   newTimelineId,
   PgfleetError,
-  postgresMajors,
 } from '@pgfleet/contract';
 import type {
   BranchId,
@@ -89,7 +87,7 @@ export function planProject(
     request.branch?.database_name ?? 'neondb',
     'project.branch.database_name',
   );
-  const pgMajor = requirePostgresMajor(request.pg_version);
+  const pgMajor = request.pg_version;
   const defaults = planEndpointDefaults(request, { installation, pgMajor });
   return {
     project: {
@@ -169,11 +167,6 @@ function requireRegion(regionId: string | undefined, { regionIds }: Installation
   if (regionIds.includes(chosen)) return chosen;
   const known = regionIds.join(', ');
   throw invalidField('project.region_id', `"${chosen}" is not one of the regions: ${known}`);
-}
-
-function requirePostgresMajor(version: number = defaultPostgresMajor): number {
-  if ((postgresMajors as readonly number[]).includes(version)) return version;
-  throw invalidField('project.pg_version', `must be one of ${postgresMajors.join(', ')}`);
 }
 
 // `<database>_owner` may not fit a name although the database's does.

@@ -75,30 +75,45 @@ export function invalidRequests(fuzz: Fuzz): FuzzedRequest[] {
           body: value,
         }))
     : [];
-  const broken = [...bodies, ...invalidQueries(fuzz, { query, body: good })];
+  const broken = [...bodies, ...invalidParameters(fuzz, { query, body: good })];
   while (broken.length > INVALID_REQUESTS) broken.splice(random.below(broken.length), 1);
   return broken;
 }
 
-type Query = Readonly<Record<string, string>>;
+/** Values of parameters as they are written, by name. */
+type Texts = Readonly<Record<string, string>>;
 
-function invalidQueries(
+function invalidParameters(
   fuzz: Fuzz,
-  { query, body }: { readonly query: Query; readonly body: unknown },
+  { query, body }: { readonly query: Texts; readonly body: unknown },
 ): FuzzedRequest[] {
   const known = new Set(fuzz.ours.parameters.map(({ name }) => name));
   return fuzz.asked.parameters
-    .filter((parameter) => parameter.in === 'query' && known.has(parameter.name))
+    .filter((parameter) => parameter.in !== 'header' && known.has(parameter.name))
     .flatMap((parameter) =>
       wrongTexts(fuzz, parameter).map(({ how, text }) => {
-        const { [parameter.name]: _, ...rest } = query;
-        const changed = text === undefined ? rest : { ...rest, [parameter.name]: text };
-        return { what: `query ${parameter.name} ${how}`, path: address(fuzz, changed), body };
+        const what = `${parameter.in} ${parameter.name} ${how}`;
+        return { what, path: brokenAddress(fuzz, { query, parameter, text }), body };
       }),
     );
 }
 
-function wrongTexts({ contract }: Fuzz, { name, required, schema }: ContractParameter) {
+function brokenAddress(
+  fuzz: Fuzz,
+  broken: {
+    readonly query: Texts;
+    readonly parameter: ContractParameter;
+    readonly text: string | undefined;
+  },
+): string {
+  const { name, in: place } = broken.parameter;
+  const wrong: Texts = broken.text === undefined ? {} : { [name]: broken.text };
+  if (place === 'path') return address(fuzz, broken.query, wrong);
+  const { [name]: _, ...rest } = broken.query;
+  return address(fuzz, { ...rest, ...wrong });
+}
+
+function wrongTexts({ contract }: Fuzz, { name, in: place, required, schema }: ContractParameter) {
   const texts = brokenValues(
     { type: 'object', properties: { [name]: schema } },
     { [name]: '' },
@@ -109,7 +124,7 @@ function wrongTexts({ contract }: Fuzz, { name, required, schema }: ContractPara
     // Every text is one, and a number written out too.
     .filter(({ value }) => schema.type !== 'string' || typeof value === 'string')
     .map(({ how, value }) => ({ how, text: String(value) as string | undefined }));
-  return required ? [...texts, { how: 'missing', text: undefined }] : texts;
+  return required && place === 'query' ? [...texts, { how: 'missing', text: undefined }] : texts;
 }
 
 /** Sends a request, and says what is wrong with any answer. */
@@ -146,7 +161,7 @@ function valueOptions({ contract, random, tenant }: Fuzz, optional: number): Ran
   return { contract, random, optional, known: (name) => tenant.known(name, random) };
 }
 
-function queryOf({ asked }: Fuzz, values: RandomValueOptions): Query {
+function queryOf({ asked }: Fuzz, values: RandomValueOptions): Texts {
   const { random } = values;
   const parameters = asked.parameters.filter(
     (parameter) =>
@@ -157,10 +172,18 @@ function queryOf({ asked }: Fuzz, values: RandomValueOptions): Query {
   );
 }
 
-function address({ asked, random, tenant }: Fuzz, query: Query): string {
-  const path = asked.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(tenant.known(name, random) ?? 'no-such-1'),
+function address(fuzz: Fuzz, query: Texts, broken: Texts = {}): string {
+  const path = fuzz.asked.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(broken[name] ?? pathText(fuzz, name)),
   );
   const text = new URLSearchParams(query).toString();
   return text ? `${path}?${text}` : path;
+}
+
+// What exists most of the time; else anything that the contract allows there.
+function pathText(fuzz: Fuzz, name: string): string {
+  const { asked, random, tenant } = fuzz;
+  const parameter = asked.parameters.find((each) => each.in === 'path' && each.name === name);
+  const anything = () => String(randomValue(parameter?.schema ?? {}, valueOptions(fuzz, 0)));
+  return tenant.known(name, random) ?? anything();
 }

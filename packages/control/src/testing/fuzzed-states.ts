@@ -56,6 +56,9 @@ export const fuzzedStates: Readonly<Record<string, BringAbout>> = {
     return { branch_id: [branch.id] };
   },
 
+  // Of roots only.
+  createSnapshot: async (tenant) => ({ branch_id: [main(tenant)] }),
+
   getProjectBranchSchemaComparison: async (tenant) => child(tenant),
 
   createProjectBranchAnonymized: async () => maskingCall,

@@ -80,6 +80,14 @@ test('limits of requests are compared, those of maps too', () => {
   ]);
 });
 
+test('what is taken for a field that is left out is compared', () => {
+  const field = (more: ContractSchema) => object({ a: { type: 'integer', ...more } });
+  expect(compare(field({ default: 1 }), field({ default: 2 }))).toEqual([
+    'op body .a: default 1, there 2',
+  ]);
+  expect(compare(field({}), field({ default: 2 }))).toEqual(['op body .a: default any, there 2']);
+});
+
 test('an answer may promise more than the published one', () => {
   const text = { a: { type: 'string' } } as const;
   expect(compare(object(text, ['a']), object(text))).toEqual([

@@ -116,6 +116,7 @@ function compareRequestField(ours: SchemaField, published: SchemaField): string[
     ...unlessSame('values', list(ours.values), list(published.values)),
     ...unlessSame('format', textFormat(ours), textFormat(published)),
     ...unlessSame('required', ours.isRequired, published.isRequired),
+    ...unlessSame('default', ours.default, published.default),
     ...[...limits].flatMap((limit) =>
       unlessSame(limit, ours.limits[limit], published.limits[limit]),
     ),

@@ -9,6 +9,8 @@ export interface SchemaField {
   /** Allowed values as JSON; undefined where any value of the type is. */
   readonly values: ReadonlySet<string> | undefined;
   readonly format: string | undefined;
+  /** What is taken where it is left out, as JSON. */
+  readonly default: string | undefined;
   /** Limits such as `minimum`, by keyword. */
   readonly limits: Readonly<Record<string, unknown>>;
 }
@@ -35,8 +37,8 @@ interface Place {
 
 function collect(merged: Merged, place: Place): void {
   const { fields, path, isRequired, contract } = place;
-  const { types, values, format, limits } = merged;
-  fields.set(path, { types, isRequired, values, format, limits });
+  const { types, values, format, limits, default: fallback } = merged;
+  fields.set(path, { types, isRequired, values, format, default: fallback, limits });
   const below = (step: string, schema: ContractSchema, needed: boolean) =>
     collect(merge(schema, contract), { ...place, path: path + step, isRequired: needed });
   for (const [name, schema] of merged.properties) {
@@ -93,6 +95,7 @@ function describe(schema: ContractSchema): Merged {
     types: new Set(types),
     values: values && new Set(values.map((value) => JSON.stringify(value))),
     format,
+    default: schema.default === undefined ? undefined : JSON.stringify(schema.default),
     limits: Object.fromEntries(
       limitKeywords.flatMap((keyword) =>
         isLimit(keyword, schema[keyword]) ? [[keyword, schema[keyword]]] : [],
@@ -115,6 +118,7 @@ function combine(a: Merged, b: Merged): Merged {
     types: a.types.size > 0 ? a.types : b.types,
     values: a.values ?? b.values,
     format: a.format ?? b.format,
+    default: a.default ?? b.default,
     limits: { ...b.limits, ...a.limits },
     properties: new Map([...b.properties, ...a.properties]),
     required: new Set([...a.required, ...b.required]),

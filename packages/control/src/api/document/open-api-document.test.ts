@@ -1,5 +1,7 @@
 import { apiOperationGroups } from '@pgfleet/contract';
 import type { OpenApiDocument } from '@pgfleet/contract';
+import { ownContract } from '@pgfleet/testkit';
+import type { ContractSchema } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestControl } from '../../testing/test-control.ts';
 import { TestPostgres } from '../../testing/test-postgres.ts';
@@ -43,6 +45,28 @@ test('requests are checked with the schemas that are described', () => {
     const schema = known.get(`${method} ${path}`);
     expect({ id, isSame: schema?.body === body }).toEqual({ id, isSame: true });
     expect({ id, isSame: schema?.querystring === query }).toEqual({ id, isSame: true });
+  }
+});
+
+test('parameters of paths are described as they are checked', () => {
+  const known = routes();
+  const { operations } = ownContract();
+  for (const { operationId, method, path, parameters } of operations) {
+    const { properties = {} } = (known.get(`${method} ${path}`)?.params ?? {}) as ContractSchema;
+    const ofPath = parameters.filter((parameter) => parameter.in === 'path');
+    expect([operationId, ...Object.keys(properties).toSorted()]).toEqual([
+      operationId,
+      ...ofPath.map(({ name }) => name).toSorted(),
+    ]);
+    for (const { name, schema } of ofPath) {
+      // Where the route takes any text, what it looks for is not found by another.
+      if (Object.keys(properties[name] ?? {}).length === 1) continue;
+      expect({ operationId, name, schema }).toEqual({
+        operationId,
+        name,
+        schema: { ...properties[name] },
+      });
+    }
   }
 });
 
