@@ -89,7 +89,10 @@ export class Fixture implements AsyncDisposable {
       lock,
       ...place,
       ...(options.changeable
-        ? { settings: instanceSettings(size).fixed, changeable: options.changeable }
+        ? {
+            settings: instanceSettings({ ...size, tenant: options.changeable }).fixed,
+            changeable: options.changeable,
+          }
         : { settings: { ...settingsFor(size), ...options.settings } }),
       ...(owner ? { owner } : {}),
       ...(options.limitGroup ? { limitGroup: options.limitGroup } : {}),

@@ -28,6 +28,7 @@ async function show(connection: AdminConnection, name: string): Promise<string |
 }
 
 const asStarted = { fixed: { wal_level: 'replica' }, changeable: {} };
+const told = (changeable: PostgresSettings) => ({ ...asStarted, changeable });
 
 test('a running instance takes new settings over in the sessions that are open', async () => {
   const { place, connection, change } = await startWith({ work_mem: '5MB' });
@@ -46,16 +47,47 @@ test('a running instance takes new settings over in the sessions that are open',
 test('what only a start can change waits for the next one and is named until then', async () => {
   const { connection, change } = await startWith({ max_locks_per_transaction: '64' });
   await using _admin = connection;
-  await change({ max_locks_per_transaction: '80', work_mem: '9MB' });
+  const more = { max_locks_per_transaction: '80', work_mem: '9MB' };
+  await change(more);
   expect(await show(connection, 'max_locks_per_transaction')).toBe('64');
   expect(await show(connection, 'work_mem')).toBe('9MB');
-  expect(await readOutdated(connection, asStarted)).toEqual(['max_locks_per_transaction']);
-  const logical = { ...asStarted, fixed: { wal_level: 'logical' } };
+  expect(await readOutdated(connection, told(more))).toEqual(['max_locks_per_transaction']);
+  const logical = { ...told(more), fixed: { wal_level: 'logical' } };
   expect(await readOutdated(connection, logical)).toEqual([
     'max_locks_per_transaction',
     'wal_level',
   ]);
   await change({ max_locks_per_transaction: '64' });
+  expect(await readOutdated(connection, asStarted)).toEqual([]);
+});
+
+test('what only a start can change is taken back at the next one, and holds nothing else up', async () => {
+  const { connection, change } = await startWith({
+    max_locks_per_transaction: '80',
+    max_worker_processes: '20',
+    shared_preload_libraries: 'auto_explain',
+  });
+  await using _admin = connection;
+  const less = { work_mem: '9MB' };
+  await change(less);
+  expect(await show(connection, 'work_mem')).toBe('9MB');
+  const outdated = [
+    'max_locks_per_transaction',
+    'max_worker_processes',
+    'shared_preload_libraries',
+  ];
+  const fixed = { ...asStarted.fixed, max_worker_processes: '12' };
+  expect(await readOutdated(connection, { fixed, changeable: less })).toEqual(outdated);
+  await change({ work_mem: '10MB' });
+  expect(await show(connection, 'work_mem')).toBe('10MB');
+  await expect(change({ work_mem: 'a lot' })).rejects.toMatchObject({ code: 'settings_refused' });
+});
+
+test('what was asked for and taken back before a start waits for none', async () => {
+  const { connection, change } = await startWith({});
+  await using _admin = connection;
+  await change({ max_locks_per_transaction: '80', max_worker_processes: '40' });
+  await change({});
   expect(await readOutdated(connection, asStarted)).toEqual([]);
 });
 

@@ -59,17 +59,20 @@ export async function changeSettings(
   await reload(connection);
 }
 
-/** Names the settings that an instance will have only after its next start. */
+/**
+ * Names the settings that an instance will have only after its next start. Of one that stood in the
+ * file once, but neither at the start nor now, Postgres goes on to say that it waits.
+ */
 export async function readOutdated(
   connection: AdminConnection,
-  { fixed }: InstanceSettings,
+  { fixed, changeable }: InstanceSettings,
 ): Promise<readonly string[]> {
   const rows = await connection.query<{ name: string }>(
     `SELECT name FROM pg_settings
-      WHERE (pending_restart AND NOT name = ANY ($1))
+      WHERE (pending_restart AND (source = 'configuration file' OR name = ANY ($1)))
         OR (name = 'wal_level' AND setting <> $2)
       ORDER BY name`,
-    [Object.keys(fixed), fixed['wal_level'] ?? ''],
+    [Object.keys(changeable), fixed['wal_level'] ?? ''],
   );
   return rows.map(({ name }) => name);
 }
@@ -84,12 +87,14 @@ function readIfThere(files: DataDirectory): Buffer | undefined {
   }
 }
 
-// Of one that only a start can change, Postgres says no more than that it is not changed.
+// Of one that only a start can change, Postgres says no more than that it is not changed; and of one
+// that was taken out of the file not even its name or a place in a file.
 async function readRefused(connection: AdminConnection): Promise<readonly string[]> {
   const rows = await connection.query<{ name: string | null }>(
     `SELECT DISTINCT coalesce(f.name, 'a setting') AS name
       FROM pg_file_settings f LEFT JOIN pg_settings s ON s.name = lower(f.name)
-      WHERE f.error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'`,
+      WHERE f.error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'
+        AND (f.name IS NOT NULL OR f.sourcefile IS NOT NULL)`,
   );
   return rows.map(({ name }) => name ?? '');
 }

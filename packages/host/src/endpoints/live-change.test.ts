@@ -137,6 +137,23 @@ test('a compute that has to start again is suspended as soon as nothing goes on 
   expect(await queryValue(socketPath, counted)).toBe(1);
 });
 
+test('what only a start can change is taken back by a start, and holds up no other change', async () => {
+  const pgSettings = { max_locks_per_transaction: '80', max_worker_processes: '20' };
+  const preloadLibraries = ['auto_explain'];
+  await using tenant = await connectedTenant({ pgSettings, preloadLibraries });
+  await tenant.client.query('BEGIN');
+  await tenant.put({ pgSettings: {}, preloadLibraries: [] });
+  await tenant.put({ pgSettings: { work_mem: '8MB' } });
+  expect(await tenant.show('work_mem')).toBe('8MB');
+  expect(await tenant.show('max_locks_per_transaction')).toBe('80');
+  await tenant.client.query('COMMIT');
+  expect((await host.suspend(tenant.endpointId, { onlyOutdated: true })).state).toBe('idle');
+  const { socketPath } = await host.start(tenant.endpointId);
+  expect(await queryValue(socketPath, 'SHOW max_locks_per_transaction')).toBe('64');
+  expect(await queryValue(socketPath, 'SHOW max_worker_processes')).toBe('12');
+  expect(await queryValue(socketPath, 'SHOW shared_preload_libraries')).toBe('');
+});
+
 test('a shorter suspend timeout puts a compute to sleep that would have stayed awake', async () => {
   await using tenant = await connectedTenant({ suspendTimeoutSeconds: -1 });
   await tenant.put({ suspendTimeoutSeconds: 1 });
