@@ -104,7 +104,7 @@ export {
   type PostgresSettings,
   settingsFor,
 } from './settings.ts';
-export { changeSettings, readOutdated } from './settings-file.ts';
+export { LiveSettings, readOutdated } from './settings-file.ts';
 export { startInstance, type StartInstanceOptions } from './start-instance.ts';
 export { createTemplate, type CreateTemplateOptions, type Template } from './template.ts';
 export { TEMPLATE_DATABASE, TEMPLATE_ROLE } from './template-sql.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AdminConnection } from './admin-connection.ts';
 import { ComputeError } from './compute-error.ts';
 import { Fixture } from './fixture.ts';
-import { changeSettings, readOutdated } from './settings-file.ts';
+import { LiveSettings, readOutdated, writeSettings } from './settings-file.ts';
 import type { PostgresSettings } from './settings.ts';
 
 let fixture: Fixture;
@@ -15,8 +15,8 @@ async function startWith(changeable: PostgresSettings) {
   const place = await fixture.clone();
   await fixture.start(place, { changeable });
   const connection = await fixture.connect(place);
-  const change = (settings: PostgresSettings) =>
-    changeSettings(connection, place.dataDirectory, settings);
+  const live = new LiveSettings(place.dataDirectory);
+  const change = (settings: PostgresSettings) => live.change(connection, settings);
   return { place, connection, change };
 }
 
@@ -105,6 +105,33 @@ test('a value that Postgres does not accept changes nothing', async () => {
   );
   expect(await show(connection, 'work_mem')).toBe('5MB');
   await change({ work_mem: '6MB' });
+  expect(await show(connection, 'work_mem')).toBe('6MB');
+});
+
+test('what was written but never told is told, and what was told is not told again', async () => {
+  const { place, connection, change } = await startWith({ work_mem: '5MB' });
+  await using _admin = connection;
+  const settings = { work_mem: '6MB' };
+  await writeSettings(place.dataDirectory, settings);
+  await change(settings);
+  expect(await show(connection, 'work_mem')).toBe('6MB');
+  const loadedAt = () => connection.query('SELECT pg_conf_load_time()::text AS at');
+  const before = await loadedAt();
+  await change(settings);
+  expect(await loadedAt()).toEqual(before);
+});
+
+test('a change that was cut off after it was written is refused and taken back all the same', async () => {
+  const { place, connection, change } = await startWith({});
+  await using _admin = connection;
+  await change({ work_mem: '6MB' });
+  const bad = { work_mem: '7MB', timezone: 'Nowhere/Atlantis' };
+  await writeSettings(place.dataDirectory, bad);
+  await expect(change(bad)).rejects.toMatchObject({ code: 'settings_refused' });
+  await connection.query('SELECT pg_reload_conf()');
+  await change({ work_mem: '6MB' });
+  const errors = 'SELECT name FROM pg_file_settings WHERE error IS NOT NULL';
+  expect(await connection.query(errors)).toEqual([]);
   expect(await show(connection, 'work_mem')).toBe('6MB');
 });
 

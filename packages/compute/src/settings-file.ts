@@ -33,30 +33,40 @@ export async function writeSettings(
   await files.write(SETTINGS_FILE, text);
 }
 
-/**
- * Tells a running instance its settings anew; resolves when new statements follow them. What only a
- * start can change waits for the next one: see {@link readOutdated}.
- *
- * @throws ComputeError `settings_refused` when Postgres does not take one of them: then none of them
- * was changed.
- */
-export async function changeSettings(
-  connection: AdminConnection,
-  dataDirectory: string,
-  settings: PostgresSettings,
-): Promise<void> {
-  using files = DataDirectory.open(dataDirectory);
-  const before = readIfThere(files);
-  const text = settingsText(settings);
-  if (before?.equals(Buffer.from(text))) return;
-  await files.write(SETTINGS_FILE, text);
-  const refused = await readRefused(connection);
-  if (refused.length > 0) {
-    await files.write(SETTINGS_FILE, before ?? HEAD);
-    const message = `Postgres does not accept the value of ${refused.join(', ')}`;
-    throw new ComputeError('settings_refused', message);
+/** The settings of a running instance, as far as this process has seen it take them over. */
+export class LiveSettings {
+  readonly #dataDirectory: string;
+  /** The file's text that the instance has read for sure: whoever wrote the file may not have told it. */
+  #inForce: string | undefined;
+
+  constructor(dataDirectory: string) {
+    this.#dataDirectory = dataDirectory;
   }
-  await reload(connection);
+
+  /**
+   * Tells the instance its settings anew; resolves when new statements follow them. What only a start
+   * can change waits for the next one: see {@link readOutdated}. May be repeated when it failed.
+   *
+   * @throws ComputeError `settings_refused` when Postgres does not take one of them: then none of them
+   * was changed.
+   */
+  async change(connection: AdminConnection, settings: PostgresSettings): Promise<void> {
+    using files = DataDirectory.open(this.#dataDirectory);
+    const before = readIfThere(files);
+    const text = settingsText(settings);
+    const isWritten = before?.equals(Buffer.from(text)) === true;
+    if (isWritten && this.#inForce === text) return;
+    if (!isWritten) await files.write(SETTINGS_FILE, text);
+    const refused = await readRefused(connection);
+    if (refused.length > 0) {
+      await files.write(SETTINGS_FILE, this.#inForce ?? before ?? HEAD);
+      const message = `Postgres does not accept the value of ${refused.join(', ')}`;
+      throw new ComputeError('settings_refused', message);
+    }
+    this.#inForce = undefined;
+    await reload(connection);
+    this.#inForce = text;
+  }
 }
 
 /**

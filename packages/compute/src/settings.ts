@@ -26,7 +26,7 @@ export interface InstanceSettings {
    * long as the instance runs.
    */
   readonly fixed: PostgresSettings;
-  /** For `changeSettings`, which tells them to a running instance anew. */
+  /** For `LiveSettings`, which tells them to a running instance anew. */
   readonly changeable: PostgresSettings;
 }
 

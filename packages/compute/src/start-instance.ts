@@ -36,7 +36,7 @@ export interface StartInstanceOptions {
   readonly logFile: string;
   /** Given on the command line, so no file and no `ALTER SYSTEM` of a tenant overrides them. */
   readonly settings: PostgresSettings;
-  /** Given in a file that {@link changeSettings} writes anew; pgfleet's own file is not read when left out. */
+  /** Given in a file that {@link LiveSettings} writes anew; pgfleet's own file is not read when left out. */
   readonly changeable?: PostgresSettings;
   /** What it follows, if it is the standby of another one; see {@link prepareFollower}. */
   readonly primary?: Primary;

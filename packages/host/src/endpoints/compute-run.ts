@@ -5,9 +5,9 @@ import {
   adoptInstance,
   applySpec,
   boundLogFile,
-  changeSettings,
   ComputeError,
   finishInPlace,
+  LiveSettings,
   readActivity,
   readOutdated,
   readOwnWalCount,
@@ -63,6 +63,7 @@ export class ComputeRun {
   readonly #instance: Instance;
   readonly #session: AdminSession;
   readonly #limitGroup: LimitGroup;
+  readonly #settings: LiveSettings;
   readonly #isEphemeral: boolean;
   #throttleTimer: NodeJS.Timeout | undefined;
   #isOutdated = false;
@@ -80,6 +81,7 @@ export class ComputeRun {
     this.#parts = parts;
     this.#instance = instance;
     this.#limitGroup = limitGroup(parts, record);
+    this.#settings = new LiveSettings(parts.timelines.dataDirectory(record.timelineId));
     this.#session = new AdminSession({
       socketDirectory: parts.layout.sockets(placeId(record)),
       secrets: () => parts.timelines.adminSecrets(parts.timelines.ready(record.timelineId)),
@@ -214,9 +216,8 @@ export class ComputeRun {
     if (this.#isEphemeral && !this.follows) return;
     const { timelines } = this.#parts;
     const settings = await computeSettings(this.#parts, spec, timelines.ready(this.timelineId));
-    const dataDirectory = timelines.dataDirectory(this.timelineId);
     const outdated = await this.#session.use(async (connection) => {
-      await changeSettings(connection, dataDirectory, settings.changeable);
+      await this.#settings.change(connection, settings.changeable);
       return readOutdated(connection, settings);
     });
     this.#isOutdated = outdated.length > 0;
