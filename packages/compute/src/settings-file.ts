@@ -72,19 +72,25 @@ export class LiveSettings {
 /**
  * Names the settings that an instance will have only after its next start. Of one that stood in the
  * file once, but neither at the start nor now, Postgres goes on to say that it waits.
+ *
+ * Of `raised`, which its command line gave more of than was asked for, it has enough for as long as no
+ * more is asked for than that.
  */
 export async function readOutdated(
   connection: AdminConnection,
   { fixed, changeable }: InstanceSettings,
+  raised: readonly string[] = [],
 ): Promise<readonly string[]> {
-  const rows = await connection.query<{ name: string }>(
-    `SELECT name FROM pg_settings
+  const rows = await connection.query<{ name: string; setting: string }>(
+    `SELECT name, setting FROM pg_settings
       WHERE (pending_restart AND (source = 'configuration file' OR name = ANY ($1)))
         OR (name = 'wal_level' AND setting <> $2)
       ORDER BY name`,
     [Object.keys(changeable), fixed['wal_level'] ?? ''],
   );
-  return rows.map(({ name }) => name);
+  const hasEnough = ({ name, setting }: { readonly name: string; readonly setting: string }) =>
+    raised.includes(name) && Number(changeable[name]) <= Number(setting);
+  return rows.filter((row) => !hasEnough(row)).map(({ name }) => name);
 }
 
 // Whoever wrote it last may have been killed half way, and a tenant may have put something else there.

@@ -51,6 +51,32 @@ test('a replica reads on while its host is killed, and the next host keeps it', 
   expect(await client.host.start(endpointId)).toEqual({ ...replica, started: false });
 });
 
+test('a compute with the room of its prepared transactions keeps its clients in a live change', async () => {
+  const first = await hosts.start();
+  const lavish = { pgSettings: { max_prepared_transactions: '20' } };
+  const { endpoint, endpointId, socketPath } = await startTenant(client.host, lavish);
+  await using preparing = await connect(socketPath);
+  await preparing.client.query(`BEGIN; CREATE TABLE t (n int); PREPARE TRANSACTION 'kept'`);
+  await client.host.suspend(endpointId);
+  const change = (work_mem: string, generation: number) => {
+    const pgSettings = { max_prepared_transactions: '10', work_mem };
+    return client.host.putEndpoint({ ...endpoint, pgSettings, generation });
+  };
+  const suspendOutdated = () => client.host.suspend(endpointId, { onlyOutdated: true });
+  await change('5MB', 2);
+  await client.host.start(endpointId);
+  await using session = await connect(socketPath);
+  await change('6MB', 3);
+  expect((await suspendOutdated()).state).toBe('active');
+  await hosts.kill(first, 'SIGKILL');
+  await hosts.start();
+  await change('7MB', 4);
+  expect((await suspendOutdated()).state).toBe('active');
+  const { rows } = await session.client.query('SHOW work_mem');
+  expect(rows).toEqual([{ work_mem: '7MB' }]);
+  await session.client.query(`ROLLBACK PREPARED 'kept'`);
+});
+
 test('a compute that dies while no host runs is known to be gone', async () => {
   const first = await hosts.start();
   const { endpointId, socketPath, timeline } = await startTenant(client.host);

@@ -13,6 +13,8 @@ export interface ComputeRecord {
   /** Where it is, unless in the first place of its endpoint. */
   readonly place?: ComputePlace;
   readonly startedAt: string;
+  /** Settings that it was started with more of than was asked for; none when left out. */
+  readonly raised?: readonly string[];
   /** Null from just before the start until just after it. */
   readonly instance: InstanceRecord | null;
 }

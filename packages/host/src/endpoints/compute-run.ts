@@ -64,6 +64,7 @@ export class ComputeRun {
   readonly #session: AdminSession;
   readonly #limitGroup: LimitGroup;
   readonly #settings: LiveSettings;
+  readonly #raised: readonly string[];
   readonly #isEphemeral: boolean;
   #throttleTimer: NodeJS.Timeout | undefined;
   #isOutdated = false;
@@ -81,6 +82,7 @@ export class ComputeRun {
     this.#parts = parts;
     this.#instance = instance;
     this.#limitGroup = limitGroup(parts, record);
+    this.#raised = record.raised ?? [];
     this.#settings = new LiveSettings(parts.timelines.dataDirectory(record.timelineId));
     this.#session = new AdminSession({
       socketDirectory: parts.layout.sockets(placeId(record)),
@@ -109,9 +111,9 @@ export class ComputeRun {
     const group = limitGroup(parts, note);
     try {
       const rested = await restedWal(parts, timelineId);
-      const instance = await startPostgres(parts, spec, { ...options, limitGroup: group, phases });
+      const started = await startPostgres(parts, spec, { ...options, limitGroup: group, phases });
       await noted;
-      const run = new ComputeRun(parts, note, instance);
+      const run = new ComputeRun(parts, { ...note, raised: started.raised }, started.instance);
       run.#joinGroup();
       await run.#prepare(phases, options.signal);
       run.#walCount ??= rested;
@@ -218,7 +220,7 @@ export class ComputeRun {
     const settings = await computeSettings(this.#parts, spec, timelines.ready(this.timelineId));
     const outdated = await this.#session.use(async (connection) => {
       await this.#settings.change(connection, settings.changeable);
-      return readOutdated(connection, settings);
+      return readOutdated(connection, settings, this.#raised);
     });
     this.#isOutdated = outdated.length > 0;
     if (!this.#isOutdated) return;
@@ -343,9 +345,14 @@ export class ComputeRun {
   // Only the quick way for an adoption: without it the holder of the lock is searched for.
   #noteInstance(): void {
     const { computes } = this.#parts;
-    const { endpointId, timelineId, place } = this;
-    const startedAt = this.startedAt.toISOString();
-    const record = { endpointId, timelineId, place, startedAt, instance: this.#instance.record };
+    const record: ComputeRecord = {
+      endpointId: this.endpointId,
+      timelineId: this.timelineId,
+      place: this.place,
+      startedAt: this.startedAt.toISOString(),
+      raised: this.#raised,
+      instance: this.#instance.record,
+    };
     computes.put(placeId(this), record, { durable: false }).catch((error: unknown) => {
       this.#warn(error, 'compute record could not be written');
     });

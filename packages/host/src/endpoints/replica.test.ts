@@ -160,6 +160,31 @@ test('settings of a replica are its own, and change while it runs', async () => 
   expect(await queryValue(reader, 'SHOW work_mem')).toBe('11MB');
 });
 
+test('a replica that has more room than was asked for keeps its clients in a live change', async () => {
+  const { endpoint, replica, socketPath, endpointId, wake } = await withReplica(host, {
+    pgSettings: { max_prepared_transactions: '10', max_locks_per_transaction: '70' },
+  });
+  const pgSettings = { ...endpoint.pgSettings, max_locks_per_transaction: '80' };
+  await host.suspend(endpointId);
+  await host.putEndpoint({ ...endpoint, pgSettings, generation: 2 });
+  await host.start(endpointId);
+  await note(socketPath);
+  await using reader = await connect(await wake());
+  const change = (more: Record<string, string>, generation: number) =>
+    host.putEndpoint({ ...replica, pgSettings: { ...replica.pgSettings, ...more }, generation });
+  const suspendOutdated = () => host.suspend(replica.endpointId, { onlyOutdated: true });
+  await change({ work_mem: '11MB' }, 2);
+  expect((await suspendOutdated()).state).toBe('active');
+  const { rows } = await reader.client.query<{ settings: string[] }>(
+    `SELECT ARRAY[current_setting('work_mem'), current_setting('max_locks_per_transaction'),
+      current_setting('max_prepared_transactions')] AS settings`,
+  );
+  expect(rows[0]?.settings).toEqual(['11MB', '80', '256']);
+  await change({ max_locks_per_transaction: '90' }, 3);
+  expect((await suspendOutdated()).state).toBe('idle');
+  expect(await queryValue(await wake(), 'SHOW max_locks_per_transaction')).toBe('90');
+});
+
 test('a replica with less room than its primary came to have is made anew for the next client', async () => {
   const { endpoint, endpointId, replica, wake } = await withReplica(host);
   const reader = await wake();

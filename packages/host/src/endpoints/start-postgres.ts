@@ -42,12 +42,18 @@ export interface StartPostgresOptions {
   readonly phases: PhaseTimer;
 }
 
+export interface StartedPostgres {
+  readonly instance: Instance;
+  /** Names of the settings that its command line has beyond what the endpoint asks for. */
+  readonly raised: readonly string[];
+}
+
 /** Starts the instance of an endpoint under the lock of its timeline. */
 export async function startPostgres(
   parts: ComputeParts,
   spec: EndpointSpec,
   { limitGroup, timeoutMs, signal, phases, ...options }: StartPostgresOptions,
-): Promise<Instance> {
+): Promise<StartedPostgres> {
   const { timelines, builds, sandbox, layout } = parts;
   const timeline = timelines.ready(spec.timelineId);
   const replays = timeline.pending !== undefined || timeline.follows !== undefined;
@@ -58,6 +64,7 @@ export async function startPostgres(
   await prepareStart(parts, timeline, signal);
   limitGroup.set(launchLimits(spec));
   phases.mark('limits');
+  const { raised, ...settings } = await launchSettings(parts, spec, timeline);
   const instance = await startInstance({
     ...place,
     ...timelines.owner(timeline),
@@ -66,12 +73,12 @@ export async function startPostgres(
     sandbox,
     lock,
     logFile: layout.log(spec.endpointId),
-    ...(await launchSettings(parts, spec, timeline)),
+    ...settings,
     timeoutMs: replays ? Math.min(timeoutMs, IN_PLACE_TIMEOUT_MS) : timeoutMs,
     signal,
   });
   phases.mark('postgres');
-  return instance;
+  return { instance, raised };
 }
 
 /**
@@ -93,15 +100,27 @@ async function prepareStart(
   }
 }
 
-// A cluster that shows the past needs what it had then, whatever its endpoint has now; and so does one
-// that has to get through its past first.
+type LaunchSettings = Pick<StartInstanceOptions, 'settings' | 'changeable' | 'primary'>;
+
 async function launchSettings(
   parts: ComputeParts,
   spec: EndpointSpec,
   timeline: TimelineRecord,
-): Promise<Pick<StartInstanceOptions, 'settings' | 'changeable' | 'primary'>> {
-  const { fixed, changeable } = await computeSettings(parts, spec, timeline);
-  const dataDirectory = parts.timelines.dataDirectory(spec.timelineId);
+): Promise<LaunchSettings & Pick<StartedPostgres, 'raised'>> {
+  const asked = await computeSettings(parts, spec, timeline);
+  const given = await withRoom(parts, timeline, asked);
+  const names = Object.keys(given.settings);
+  return { ...given, raised: names.filter((name) => given.settings[name] !== asked.fixed[name]) };
+}
+
+// A cluster that shows the past needs what it had then, whatever its endpoint has now; and so does one
+// that has to get through its past first.
+async function withRoom(
+  parts: ComputeParts,
+  timeline: TimelineRecord,
+  { fixed, changeable }: InstanceSettings,
+): Promise<LaunchSettings> {
+  const dataDirectory = parts.timelines.dataDirectory(timeline.spec.timelineId);
   if (timeline.follows) {
     const followed = parts.timelines.dataDirectory(timeline.follows);
     const room = standbyRoom(followed, { ...changeable, ...fixed });
