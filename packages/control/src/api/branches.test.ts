@@ -413,6 +413,25 @@ test('a deleted branch comes back with its endpoint, idle, and without an expira
   expect((await control.call('POST', `${url}/recover`)).status).toBe(404);
 });
 
+test('a branch that comes back before its host heard of its deletion has what changed meanwhile', async () => {
+  const { id, path, branchOff } = await createReady();
+  const { branch, endpoints: own } = await branchOff({ endpoints });
+  const url = `${path}/branches/${branch.id}`;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  control.host.intercept = (call) => (call === `suspend ${own[0]!.id}` ? held : undefined);
+  await control.call('DELETE', url);
+  const settings = { allowed_ips: { ips: ['10.9.9.9'] } };
+  await control.call('PATCH', path, { payload: { project: { settings } } });
+  expect((await control.call('POST', `${url}/recover`)).status).toBe(200);
+  release();
+  await control.settled(id);
+  control.host.intercept = () => undefined;
+  expect(control.host.endpoints.get(own[0]!.id)!.allowedIps).toEqual(['10.9.9.9']);
+});
+
 test('a hard deletion leaves nothing to recover', async () => {
   const { id, path, branchOff } = await createReady();
   const { branch } = await branchOff({ endpoints });

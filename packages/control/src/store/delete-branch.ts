@@ -6,7 +6,7 @@ import type { NewOperation } from '../domain/new-operation.ts';
 import { dropBackupSchedule } from './backup-schedules.ts';
 import { getBranchFamily } from './branches.ts';
 import type { Database } from './database.ts';
-import { listEndpoints } from './endpoints.ts';
+import { listEndpoints, touchBranchEndpoints } from './endpoints.ts';
 import { cancelBranchOperations, insertOperations } from './operations.ts';
 import type { BranchRow, EndpointRow, OperationRow } from './schema.ts';
 
@@ -73,7 +73,8 @@ export async function recoverBranch(
     })
     .where('id', '=', id)
     .execute();
-  const [endpoint] = await listEndpoints(tx, { projectId, branchId: id });
+  // Settings may have changed meanwhile, and the host may never have heard of the deletion.
+  const [endpoint] = await touchBranchEndpoints(tx, id);
   const subject = { projectId, branchId: id, ...(endpoint && { endpointId: endpoint.id }) };
   if (endpoint) await insertOperations(tx, newOperations(subject, ['apply_config']));
   // Changes of roles and databases that were under way when it was deleted were not made.

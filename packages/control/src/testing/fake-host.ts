@@ -165,7 +165,7 @@ export class FakeHost {
       putEndpoint: async (spec, context) => {
         await this.#note(`putEndpoint ${spec.endpointId}`, context?.signal);
         const known = this.endpoints.get(spec.endpointId);
-        if (known && known.generation > spec.generation) return this.status(spec.endpointId);
+        if (known && known.generation >= spec.generation) return this.status(spec.endpointId);
         // What runs on another timeline than the endpoint's is of no use.
         if (known?.timelineId !== spec.timelineId) this.running.delete(spec.endpointId);
         this.endpoints.set(spec.endpointId, spec);
