@@ -56,14 +56,13 @@ export async function insertBranchContent(
   branchId: BranchId,
   content: { readonly roles: readonly NewRole[]; readonly databasesOf: BranchId },
 ): Promise<{ readonly roles: readonly RoleRow[]; readonly databases: readonly DatabaseRow[] }> {
-  const roles =
-    content.roles.length === 0
-      ? []
-      : await db
-          .insertInto('roles')
-          .values(content.roles.map((role) => ({ ...role, branch_id: branchId })))
-          .returningAll()
-          .execute();
+  // One parameter: a statement has at most 65,535 of them.
+  const { rows: roles } = await sql<RoleRow>`
+    insert into roles (branch_id, name, verifier, sealed_password, can_login, is_protected)
+    select ${branchId}, name, verifier, sealed_password, can_login, is_protected
+    from jsonb_to_recordset(${JSON.stringify(content.roles)}::jsonb) as r(name text, verifier text,
+      sealed_password text, can_login boolean, is_protected boolean)
+    returning *`.execute(db);
   const { rows: databases } = await sql<DatabaseRow>`
     insert into databases (branch_id, name, owner_name)
     select ${branchId}, name, owner_name from databases

@@ -2,7 +2,7 @@ import type { OperationId, OperationStatus } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { UpdateObject } from 'kysely';
 import type { Database } from './database.ts';
-import { activeStatuses } from './operations.ts';
+import { dueInTurn } from './operations.ts';
 import type { OperationRow, Schema } from './schema.ts';
 
 /*
@@ -31,9 +31,9 @@ export async function claimOperations(
         and (lease_until is null or lease_until < clock_timestamp())
         and not exists (
           select from operations earlier
-          where earlier.project_id = o.project_id and earlier.sequence < o.sequence
-            and earlier.status in ('scheduling', 'running', 'cancelling')
-            and (earlier.branch_id = o.branch_id) is not false)
+          where earlier.project_id = o.project_id and earlier.branch_id = o.branch_id
+            and earlier.sequence < o.sequence
+            and earlier.status in ('scheduling', 'running', 'cancelling'))
       order by wake_at limit ${limit}
       for update skip locked
     )
@@ -117,16 +117,20 @@ export async function finishOperation(
     .execute();
 }
 
-/** Makes every waiting operation due: something that they may wait for has appeared. */
+/**
+ * Makes every waiting operation due, those of one project in turn: something that they may wait for
+ * has appeared.
+ */
 export async function wakeOperations(db: Database): Promise<void> {
-  await db
-    .updateTable('operations')
-    .set({ wake_at: sql<Date>`clock_timestamp()`, wakes: sql<number>`wakes + 1` })
-    .where('status', 'in', activeStatuses)
-    .where((eb) =>
-      eb.or([eb('lease_until', 'is not', null), eb('wake_at', '>', sql<Date>`clock_timestamp()`)]),
-    )
-    .execute();
+  await sql`
+    update operations o set wake_at = ${dueInTurn(sql`waiting.n`)}, wakes = wakes + 1
+    from (
+      select id, row_number() over (partition by project_id order by sequence) as n
+      from operations
+      where status in ('scheduling', 'running', 'cancelling')
+        and (lease_until is not null or wake_at > clock_timestamp())
+    ) waiting
+    where o.id = waiting.id and o.status in ('scheduling', 'running', 'cancelling')`.execute(db);
 }
 
 /** How many operations are in each status, but for the many that are finished. */

@@ -1,6 +1,7 @@
 import type { BranchId, OperationId, OperationStatus, ProjectId } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import type { NewOperation } from '../domain/new-operation.ts';
 import type { Database } from './database.ts';
 import type { BranchRow, OperationRow } from './schema.ts';
@@ -12,16 +13,36 @@ export const activeStatuses = [
   'cancelling',
 ] as const satisfies readonly OperationStatus[];
 
+/*
+ * What concerns all branches of a project may be thousands of operations. The first of them are due
+ * at once and the others one by one, so that nobody else's wait behind them all.
+ */
+const DUE_AT_ONCE = 64;
+const DUE_APART = '10 ms';
+
+/** When the operation of a project that is the `n`th to become due now, from one on, is due. */
+export function dueInTurn(n: RawBuilder<unknown>): RawBuilder<Date> {
+  return sql<Date>`clock_timestamp()
+    + greatest(${n} - ${sql.lit(DUE_AT_ONCE)}, 0) * ${sql.lit(DUE_APART)}::interval`;
+}
+
+/** Inserts operations, as many as there may be, in this order. */
 export async function insertOperations(
   db: Database,
   operations: readonly NewOperation[],
 ): Promise<OperationRow[]> {
   if (operations.length === 0) return [];
-  const rows = await db
-    .insertInto('operations')
-    .values([...operations])
-    .returningAll()
-    .execute();
+  // One parameter: a statement has at most 65,535 of them.
+  const { rows } = await sql<OperationRow>`
+    insert into operations (id, project_id, branch_id, endpoint_id, timeline_id, snapshot_id, changes,
+      action, status, step, deadline_at, wake_at)
+    select id, project_id, branch_id, endpoint_id, timeline_id, snapshot_id, changes::jsonb,
+      action, status, step, deadline_at, ${dueInTurn(sql`ordinality`)}
+    from rows from (jsonb_to_recordset(${JSON.stringify(operations)}::jsonb) as (id uuid,
+      project_id text, branch_id text, endpoint_id text, timeline_id text, snapshot_id text,
+      changes text, action text, status text, step text, deadline_at timestamptz)) with ordinality
+    order by ordinality
+    returning *`.execute(db);
   return rows.toSorted((a, b) => a.sequence - b.sequence);
 }
 
