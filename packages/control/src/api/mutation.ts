@@ -38,6 +38,11 @@ interface Http {
   readonly reply: FastifyReply;
 }
 
+/** A request that is being answered, for as long as its client waits. */
+interface Asked extends Http {
+  readonly hangUp: AbortSignal;
+}
+
 type Change = (tx: Database) => Promise<Answer>;
 
 /**
@@ -69,6 +74,7 @@ export async function mutatePrepared<T>(
     readonly takesTurns?: boolean;
   },
 ): Promise<FastifyReply> {
+  const asked: Asked = { ...http, hangUp: hangUpSignal(http.reply) };
   const call = idempotentCall(http.request);
   const isKnown = async () => call !== undefined && (await isAnswered(context.db, call));
   const attempt = async (signal: AbortSignal) => {
@@ -77,9 +83,9 @@ export async function mutatePrepared<T>(
     return commit(context, http, (tx) => work.change(tx, prepared));
   };
   const committed = await (work.takesTurns === false
-    ? attempt(hangUpSignal(http.reply))
-    : inTurn(context, http, attempt));
-  return answer(context, http, { ...committed, unnamed: work.unnamed });
+    ? attempt(asked.hangUp)
+    : inTurn(context, asked, attempt));
+  return answer(context, asked, { ...committed, unnamed: work.unnamed });
 }
 
 // Its answer is repeated instead, unless that was forgotten at this very moment.
@@ -108,26 +114,26 @@ async function commit(context: ApiContext, { request }: Http, change: Change): P
 
 async function answer(
   context: ApiContext,
-  http: Http,
+  asked: Asked,
   committed: Answerable,
 ): Promise<FastifyReply> {
-  const { status, body, etag } = await asPreferred(context, http, committed);
-  if (etag !== undefined) http.reply.header('etag', etag);
+  const { status, body, etag } = await asPreferred(context, asked, committed);
+  if (etag !== undefined) asked.reply.header('etag', etag);
   // Nothing is not the JSON text `null`.
-  return http.reply.code(status).send(body ?? undefined);
+  return asked.reply.code(status).send(body ?? undefined);
 }
 
 // A preference may be passed over, and is when too many wait already.
 async function asPreferred(
   context: ApiContext,
-  { request, reply }: Http,
+  { request, reply, hangUp }: Asked,
   committed: Answerable,
 ): Promise<KeptAnswer> {
   const seconds = preferredWaitSeconds(request.headers);
   if (seconds === undefined || context.waits.isFull) return committed;
   reply.header('preference-applied', `wait=${seconds}`);
   if (seconds === 0) return committed;
-  const over = AbortSignal.any([hangUpSignal(reply), AbortSignal.timeout(seconds * 1_000)]);
+  const over = AbortSignal.any([hangUp, AbortSignal.timeout(seconds * 1_000)]);
   const { unnamed } = committed;
   try {
     const ids = unnamed ? await unnamed.list(context.db) : operationsOf(committed.body);
@@ -153,12 +159,11 @@ async function tagOf(
 // Only what belongs to one project conflicts.
 function inTurn<T>(
   { conflicts }: ApiContext,
-  { request, reply }: Http,
+  { request, hangUp }: Asked,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { project_id: key } = request.params as { readonly project_id?: string };
-  const signal = hangUpSignal(reply);
-  return key === undefined ? attempt(signal) : conflicts.run({ key, signal }, attempt);
+  return key === undefined ? attempt(hangUp) : conflicts.run({ key, signal: hangUp }, attempt);
 }
 
 /** The row of the audit log that a request leaves. */

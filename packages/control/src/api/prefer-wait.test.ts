@@ -1,6 +1,8 @@
+import { request } from 'node:http';
 import type { CreatedProject, Operation } from '@pgfleet/contract';
 import { silentLogger, waitUntil } from '@pgfleet/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listUnfinished, listUnfinishedOf } from '../store/operations.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
@@ -159,3 +161,46 @@ test('a client that hangs up leaves no wait behind, and a wait too many is passe
   expect(waits.isFull).toBe(false);
   expect(await listUnfinished(control.db, ids)).toEqual(new Set(ids));
 });
+
+test('a client that hangs up while its change is committed takes no place among those who wait', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  using until = vi.spyOn(OperationWaits.prototype, 'until');
+  await control.db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(hashtextextended('pgfleet.audit_log', 0))`.execute(tx);
+    const client = await createOverNetwork(control, 'wait=50');
+    await waitUntil(() => isAnybodyLocked(control), {
+      what: 'the commit to wait',
+      timeoutMs: 10_000,
+    });
+    await client.leave();
+  });
+  await waitUntil(() => until.mock.settledResults.some(({ type }) => type === 'fulfilled'), {
+    what: 'the wait to end',
+    timeoutMs: 10_000,
+  });
+});
+
+async function isAnybodyLocked({ db }: TestControl): Promise<boolean> {
+  const { rows } = await sql`select from pg_stat_activity
+    where wait_event_type = 'Lock' and datname = current_database()`.execute(db);
+  return rows.length > 0;
+}
+
+async function createOverNetwork({ api, adminKey }: TestControl, prefer: string) {
+  const url = `${await api.listen({ host: '127.0.0.1', port: 0 })}/api/v2/projects`;
+  const authorization = `Bearer ${adminKey}`;
+  const headers = { authorization, prefer, 'content-type': 'application/json' };
+  const left = new Promise<void>((resolve) => {
+    api.server.once('connection', (socket) => void socket.once('close', () => resolve()));
+  });
+  const client = request(url, { method: 'POST', headers, agent: false });
+  client.on('error', () => undefined);
+  client.end(JSON.stringify({ project: {} }));
+  return {
+    /** Resolves when the server has noticed. */
+    leave: () => {
+      client.destroy();
+      return left;
+    },
+  };
+}
