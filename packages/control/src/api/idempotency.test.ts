@@ -126,3 +126,39 @@ test('an answer that is repeated has the ETag of the first', async () => {
   expect(again.headers['etag']).toBe(first.headers['etag']);
   expect(again.body).toEqual(first.body);
 });
+
+test('what is worded in another order, or differs in what nobody reads, is the same call', async () => {
+  await using control = await TestControl.open(postgres);
+  const headers = { 'idempotency-key': 'create', 'content-type': 'application/json' };
+  const create = (payload: string) =>
+    control.call<CreatedProject>('POST', '/projects', { payload, headers });
+  const { body } = await create(
+    '{"project":{"name":"a","pg_version":17,"branch":{"name":"b","role_name":"c"}}}',
+  );
+  const other = await create(
+    '{"project":{"branch":{"role_name":"c","unknown":1,"name":"b"},"pg_version":17,"name":"a"}}',
+  );
+  expect(other.body).toEqual(body);
+  const renamed = '{"project":{"name":"z","pg_version":17,"branch":{"name":"b","role_name":"c"}}}';
+  expect((await create(renamed)).status).toBe(422);
+  const { project, branch, endpoints } = body;
+  await control.settled(project.id);
+
+  const suspend = (payload?: object) =>
+    control.call('POST', `/projects/${project.id}/endpoints/${endpoints[0]?.id}/suspend`, {
+      ...(payload && { payload }),
+      headers: { 'idempotency-key': 'suspend' },
+    });
+  const suspended = await suspend({ x: 1 });
+  expect(suspended.status).toBe(200);
+  expect((await suspend()).body).toEqual(suspended.body);
+
+  const snapshot = (query: string) =>
+    control.call('POST', `/projects/${project.id}/branches/${branch.id}/snapshot?${query}`, {
+      headers: { 'idempotency-key': 'snapshot' },
+    });
+  const taken = await snapshot('name=one%20two&lsn=0/1');
+  expect(taken.status).toBe(200);
+  expect((await snapshot('lsn=0%2F1&name=one+two')).body).toEqual(taken.body);
+  expect((await snapshot('lsn=0/2&name=one+two')).status).toBe(422);
+});

@@ -30,9 +30,22 @@ export function idempotentCall(request: FastifyRequest): IdempotentCall | undefi
       message: `invalid request: Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} characters`,
     });
   }
-  const content = JSON.stringify([request.method, request.url, request.body ?? null]);
-  const requestHash = createHash('sha256').update(content).digest('hex');
+  const requestHash = createHash('sha256').update(contentOf(request)).digest('hex');
   return { subject: subjectOf(principalOf(request)), key, requestHash };
+}
+
+// What is only worded in another order is the same. Validation has dropped what no schema knows.
+function contentOf({ method, url, routeOptions, body }: FastifyRequest): string {
+  const [path, ...query] = url.split('?');
+  const parameters = new URLSearchParams(query.join('?'));
+  parameters.sort();
+  const read = routeOptions.schema?.body === undefined ? null : body;
+  return JSON.stringify([method, path, parameters.toString(), read ?? null], inOrder);
+}
+
+function inOrder(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /**
