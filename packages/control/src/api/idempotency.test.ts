@@ -1,9 +1,10 @@
-import type { CreatedApiKey, CreatedProject } from '@pgfleet/contract';
+import type { CreatedApiKey, CreatedProject, MemberRole } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgetOldAnswers } from '../store/retention.ts';
-import { TestControl } from '../testing/test-control.ts';
+import { TestControl, withKey } from '../testing/test-control.ts';
+import type { TestAccount } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
 let postgres: TestPostgres;
@@ -162,3 +163,82 @@ test('what is worded in another order, or differs in what nobody reads, is the s
   expect((await snapshot('lsn=0%2F1&name=one+two')).body).toEqual(taken.body);
   expect((await snapshot('lsn=0/2&name=one+two')).status).toBe(422);
 });
+
+test('no answer is repeated to whoever may not make such a change any more', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const { project, branch } = await control.createProject();
+  const bob = await control.createMember('editor');
+  const { headers } = withKey(bob.key);
+  const rename = (more: Record<string, string> = {}) =>
+    control.call('PATCH', `/projects/${project.id}`, {
+      payload: { project: { settings: { allowed_ips: { ips: ['10.0.0.1'] } } } },
+      headers: { ...headers, 'idempotency-key': 'rename', ...more },
+    });
+  const makeRole = () =>
+    control.call('POST', `/projects/${project.id}/branches/${branch.id}/roles`, {
+      payload: { role: { name: 'theirs' } },
+      headers: { ...headers, 'idempotency-key': 'role' },
+    });
+  expect((await rename()).status).toBe(200);
+  const made = await makeRole();
+  expect(made.status).toBe(201);
+
+  await setRole(control, bob, 'viewer');
+  expect((await makeRole()).status).toBe(403);
+  await setRole(control, bob, 'editor');
+  expect((await makeRole()).body).toEqual(made.body);
+  await setRole(control, bob, null);
+  for (const call of [rename(), rename({ prefer: 'wait=1' }), makeRole()]) {
+    const { status, body } = await call;
+    expect(status).toBe(404);
+    expect(body).toMatchObject({ message: 'project not found' });
+  }
+});
+
+test('who made a project in an organization learns nothing more of it after the membership', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const bob = await control.createMember('member');
+  const organization = await control.organizationId();
+  const payload = { project: { org_id: organization } };
+  const headers = { ...withKey(bob.key).headers, 'idempotency-key': 'create' };
+  const create = () => control.call('POST', '/projects', { payload, headers });
+  expect((await create()).status).toBe(201);
+  await setRole(control, bob, null);
+  expect((await create()).status).toBe(404);
+});
+
+test('a key of an organization is shown again only to its admins', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const bob = await control.createMember('admin');
+  const organization = await control.organizationId();
+  const make = () =>
+    control.call('POST', `/organizations/${organization}/api_keys`, {
+      payload: { key_name: 'a' },
+      headers: { ...withKey(bob.key).headers, 'idempotency-key': 'key' },
+    });
+  const made = await make();
+  expect((await make()).body).toEqual(made.body);
+  await setRole(control, bob, 'member');
+  expect((await make()).status).toBe(403);
+  await setRole(control, bob, null);
+  expect((await make()).status).toBe(404);
+});
+
+/** Gives a user another role in the admin's organization, or none. */
+async function setRole(
+  control: TestControl,
+  { userId }: TestAccount,
+  role: MemberRole | null,
+): Promise<void> {
+  const member = { user_id: userId, organization_id: await control.organizationId() };
+  const members = control.db.deleteFrom('organization_members');
+  await members
+    .where('user_id', '=', member.user_id)
+    .where('organization_id', '=', member.organization_id)
+    .execute();
+  if (role === null) return;
+  await control.db
+    .insertInto('organization_members')
+    .values({ ...member, role })
+    .execute();
+}

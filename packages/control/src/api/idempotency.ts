@@ -7,6 +7,7 @@ import { reserveIdempotencyKey, saveIdempotentAnswer } from '../store/idempotenc
 import type { IdempotentCall } from '../store/idempotency-keys.ts';
 import type { ApiContext } from './api-context.ts';
 import { principalOf } from './authenticate.ts';
+import { requireRepeatable } from './require-repeatable.ts';
 
 /** What is repeated to a client that calls again with the same key. */
 export interface KeptAnswer {
@@ -50,19 +51,26 @@ function inOrder(_name: string, value: unknown): unknown {
 
 /**
  * Does a change once: within the caller's transaction the key is reserved, then the work is done and
- * its answer kept. A later call with the key gets that answer; one that comes meanwhile waits for it.
+ * its answer kept. A later call with the key gets that answer, if it may still make such a change; one
+ * that comes meanwhile waits for it.
  *
- * @throws PgfleetError `idempotency_key_reused` when the key was used for another request.
+ * @throws PgfleetError `idempotency_key_reused` when the key was used for another request; what
+ * {@link requireRepeatable} throws.
  */
 export async function answerOnce<T extends KeptAnswer>(
   { secrets }: Pick<ApiContext, 'secrets'>,
-  { tx, call }: { readonly tx: Database; readonly call: IdempotentCall },
+  {
+    tx,
+    call,
+    request,
+  }: { readonly tx: Database; readonly call: IdempotentCall; readonly request: FastifyRequest },
   work: () => Promise<T>,
 ): Promise<T | KeptAnswer> {
   const earlier = await reserveIdempotencyKey(tx, call);
   if (earlier) {
     if (earlier.requestHash !== call.requestHash) throw new PgfleetError('idempotency_key_reused');
     const body: unknown = JSON.parse(secrets.open(earlier.sealedAnswer, sealContext(call)));
+    await requireRepeatable(tx, request, body);
     return { status: earlier.status, body, etag: earlier.etag ?? undefined };
   }
   const fresh = await work();

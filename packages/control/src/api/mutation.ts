@@ -105,7 +105,7 @@ async function commit(context: ApiContext, { request }: Http, change: Change): P
       await appendAuditEntry(tx, auditEntry(request, fresh.status));
       return { ...fresh, etag: await tagOf(fresh, tx) };
     };
-    return call ? answerOnce(context, { tx, call }, work) : work();
+    return call ? answerOnce(context, { tx, call, request }, work) : work();
   });
   if (committed.preempts) context.worker.preempt();
   else context.worker.kick();

@@ -52,6 +52,26 @@ export async function getProjectDetails(
   return project ?? Promise.reject(await refusal(db, id, access));
 }
 
+/**
+ * Refuses whoever has not the right on a project, also on one that is deleted by now.
+ *
+ * @throws PgfleetError `project_not_found`, `forbidden`, `outside_key_scope`.
+ */
+export async function requireProjectAccess(
+  db: Database,
+  id: string,
+  access: ProjectAccess,
+): Promise<void> {
+  requireNoScope(access, id);
+  const project = await db
+    .selectFrom('projects')
+    .select('id')
+    .where('id', '=', id as ProjectId)
+    .where(isOpenTo(access, access.right ?? 'view'))
+    .executeTakeFirst();
+  if (!project) throw await refusal(db, id, access);
+}
+
 /** A project for whoever may see it anyway; undefined once deleted. */
 export function findProjectDetails(db: Database, id: string): Promise<ProjectDetails | undefined> {
   return withDetails(living(db, id)).executeTakeFirst();
