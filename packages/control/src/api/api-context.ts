@@ -6,6 +6,7 @@ import type { Database } from '../store/database.ts';
 import type { ConflictQueue } from './conflict-queue.ts';
 import type { OperationWaits } from './operation-waits.ts';
 import type { RateLimits } from './rate-limiter.ts';
+import type { RunningCalls } from './running-calls.ts';
 
 /** What the server of the public API is made of. */
 export interface ApiOptions {
@@ -26,6 +27,8 @@ export interface ApiOptions {
 export interface ApiContext extends ApiOptions {
   /** Requests that wait for operations. */
   readonly waits: OperationWaits;
+  /** Changes with an `Idempotency-Key` that are under way. */
+  readonly calls: RunningCalls;
 }
 
 /** The worker as the API sees it. */

@@ -2,6 +2,7 @@ import type { CreatedApiKey, CreatedProject, MemberRole } from '@pgfleet/contrac
 import { waitUntil } from '@pgfleet/kit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { reserveIdempotencyKey, saveIdempotentAnswer } from '../store/idempotency-keys.ts';
 import { forgetOldAnswers } from '../store/retention.ts';
 import { TestControl, withKey } from '../testing/test-control.ts';
 import type { TestAccount } from '../testing/test-control.ts';
@@ -25,14 +26,14 @@ async function countProjects({ db }: TestControl): Promise<number> {
   return rows.length;
 }
 
-test('a call that comes while the first is under way waits for it, and gets its answer', async () => {
+test('calls that come while the first is under way wait for it, and get its answer', async () => {
   await using control = await TestControl.open(postgres, { works: false });
   const calls: ReturnType<typeof create>[] = [];
   await control.db.transaction().execute(async (tx) => {
     await sql`select pg_advisory_xact_lock(hashtextextended('pgfleet.audit_log', 0))`.execute(tx);
     for (let index = 0; index < 3; index += 1) calls.push(create(control, 'same'));
-    await waitUntil(() => areWaiting(control, calls.length), {
-      what: 'the calls to wait',
+    await waitUntil(() => areWaiting(control, 1), {
+      what: 'the first call to wait',
       timeoutMs: 10_000,
     });
   });
@@ -42,7 +43,23 @@ test('a call that comes while the first is under way waits for it, and gets its 
   expect(await countProjects(control)).toBe(1);
 });
 
-// One for the audit log, the others for the key.
+test('of two replicas the second waits for the first with a key, and gets its answer', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const call = { subject: 'user', key: 'same', requestHash: 'of one request' };
+  const answer = { status: 201, sealedAnswer: 'sealed', etag: null };
+  let second: ReturnType<typeof reserveIdempotencyKey> | undefined;
+  await control.db.transaction().execute(async (tx) => {
+    expect(await reserveIdempotencyKey(tx, call)).toBeUndefined();
+    second = reserveIdempotencyKey(control.db, call);
+    await waitUntil(() => areWaiting(control, 1), {
+      what: 'the second to wait',
+      timeoutMs: 10_000,
+    });
+    await saveIdempotentAnswer(tx, call, answer);
+  });
+  expect(await second).toEqual({ requestHash: call.requestHash, ...answer });
+});
+
 async function areWaiting({ db }: TestControl, count: number): Promise<boolean> {
   const { rows } = await sql`select from pg_stat_activity
     where wait_event_type = 'Lock' and datname = current_database()`.execute(db);

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { appendAuditEntry } from '../store/audit-log.ts';
 import type { Database } from '../store/database.ts';
 import { isAnswered } from '../store/idempotency-keys.ts';
+import type { IdempotentCall } from '../store/idempotency-keys.ts';
 import type { AuditEntry } from '../store/schema.ts';
 import type { ApiContext } from './api-context.ts';
 import { principalOf } from './authenticate.ts';
@@ -40,6 +41,7 @@ interface Http {
 
 /** A request that is being answered, for as long as its client waits. */
 interface Asked extends Http {
+  readonly call: IdempotentCall | undefined;
   readonly hangUp: AbortSignal;
 }
 
@@ -74,14 +76,15 @@ export async function mutatePrepared<T>(
     readonly takesTurns?: boolean;
   },
 ): Promise<FastifyReply> {
-  const asked: Asked = { ...http, hangUp: hangUpSignal(http.reply) };
   const call = idempotentCall(http.request);
+  const asked: Asked = { ...http, call, hangUp: hangUpSignal(http.reply) };
   const isKnown = async () => call !== undefined && (await isAnswered(context.db, call));
-  const attempt = async (signal: AbortSignal) => {
-    if (await isKnown()) return commit(context, http, unknownChange);
-    const prepared = await unlessAborted(work.prepare(), signal);
-    return commit(context, http, (tx) => work.change(tx, prepared));
-  };
+  const attempt = (signal: AbortSignal) =>
+    context.calls.inTurn(call, signal, async () => {
+      if (await isKnown()) return commit(context, asked, unknownChange);
+      const prepared = await unlessAborted(work.prepare(), signal);
+      return commit(context, asked, (tx) => work.change(tx, prepared));
+    });
   const committed = await (work.takesTurns === false
     ? attempt(asked.hangUp)
     : inTurn(context, asked, attempt));
@@ -97,8 +100,11 @@ interface Answerable extends Committed {
   readonly unnamed: UnnamedOperations | undefined;
 }
 
-async function commit(context: ApiContext, { request }: Http, change: Change): Promise<Committed> {
-  const call = idempotentCall(request);
+async function commit(
+  context: ApiContext,
+  { request, call }: Asked,
+  change: Change,
+): Promise<Committed> {
   const committed = await context.db.transaction().execute(async (tx): Promise<Committed> => {
     const work = async () => {
       const fresh = await change(tx);

@@ -48,9 +48,14 @@ async function drillsOf(control: TestControl, { project }: CreatedProject) {
   return body.restore_drills;
 }
 
-function verify(control: TestControl, { project, branch }: CreatedProject, payload: object = {}) {
+function verify(
+  control: TestControl,
+  { project, branch }: CreatedProject,
+  payload: object = {},
+  headers: Record<string, string> = {},
+) {
   const path = `/pgfleet/projects/${project.id}/branches/${branch.id}/verify`;
-  return control.call<{ restore_drill: RestoreDrill }>('POST', path, { payload });
+  return control.call<{ restore_drill: RestoreDrill }>('POST', path, { payload, headers });
 }
 
 function verifications(control: TestControl): number {
@@ -230,6 +235,40 @@ test('no more than two drills on demand run at a time', async () => {
   release();
   expect((await Promise.all(two)).map(({ status }) => status)).toEqual([200, 200]);
   expect((await verify(control, created)).status).toBe(200);
+});
+
+test('calls with one key that come while its drill runs wait for it, and are all answered with it', async () => {
+  await using control = await TestControl.open(postgres);
+  const created = await busyProject(control);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  control.host.intercept = () => held;
+  const headers = { 'idempotency-key': 'drill' };
+  const calls = Array.from({ length: 10 }, () => verify(control, created, {}, headers));
+  await waitUntil(() => verifications(control) > 0, { what: 'a drill', timeoutMs: 10_000 });
+  const late = Array.from({ length: 10 }, () => verify(control, created, {}, headers));
+  const other = verify(control, created, { lsn: '0/1' }, headers);
+  release();
+  const answers = await Promise.all([...calls, ...late]);
+  for (const { status, body } of answers) expect([status, body]).toEqual([200, answers[0]?.body]);
+  expect((await other).status).toBe(422);
+  expect(verifications(control)).toBe(1);
+});
+
+test('a drill that failed is done again by the next call with its key', async () => {
+  await using control = await TestControl.open(postgres);
+  const created = await busyProject(control);
+  control.host.intercept = () => {
+    control.host.intercept = () => undefined;
+    throw new PgfleetError('point_not_available');
+  };
+  const headers = { 'idempotency-key': 'drill' };
+  const calls = Array.from({ length: 3 }, () => verify(control, created, {}, headers));
+  const answers = await Promise.all(calls);
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 400]);
+  expect(verifications(control)).toBe(2);
 });
 
 test('nobody drills or reads the project of another organization', async () => {

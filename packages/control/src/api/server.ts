@@ -48,6 +48,7 @@ import { restoreSnapshotRoutes } from './routes/restore-snapshot.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { transferRequestRoutes } from './routes/transfers.ts';
 import { unimplementedRoutes } from './routes/unimplemented.ts';
+import { RunningCalls } from './running-calls.ts';
 import { acceptJson, compileValidator, requireStorableText } from './validation.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -59,7 +60,7 @@ const MAX_PARAM_LENGTH = 63 * 3;
 export function createApi(options: ApiOptions): FastifyInstance {
   const { log } = options;
   const waits = new OperationWaits(options);
-  const context: ApiContext = { ...options, waits };
+  const context: ApiContext = { ...options, waits, calls: new RunningCalls() };
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
