@@ -150,3 +150,34 @@ test('strangers learn nothing from conditions', async () => {
   expect((await control.call('PATCH', project, { payload, headers })).status).toBe(404);
   expect((await control.call('GET', project, { headers })).status).toBe(404);
 });
+
+test.each(['project', 'endpoint', 'database'] as const)(
+  'the answer about the change of one %s that is repeated after a wait has the ETag of what it shows',
+  async (kind) => {
+    const { project, branch, endpoints, databases } = await control.createProject();
+    await control.settled(project.id);
+    const path = `/projects/${project.id}`;
+    const databasesPath = `${path}/branches/${branch.id}/databases`;
+    const calls = {
+      project: [path, path, { project: { settings: { allowed_ips: { ips: ['10.0.0.1'] } } } }],
+      endpoint: [
+        `${path}/endpoints/${endpoints[0]?.id}`,
+        `${path}/endpoints/${endpoints[0]?.id}`,
+        { endpoint: { autoscaling_limit_max_cu: 2 } },
+      ],
+      database: [
+        `${databasesPath}/${databases[0]?.name}`,
+        `${databasesPath}/renamed`,
+        { database: { name: 'renamed' } },
+      ],
+    } as const;
+    const [asked, shown, payload] = calls[kind];
+    const change = (prefer: string) =>
+      control.call('PATCH', asked, { payload, headers: { prefer, 'idempotency-key': kind } });
+    expect((await change('wait=0')).headers['etag']).toMatch(/^"/);
+    await control.settled(project.id);
+    const again = await change('wait=20');
+    expect(again.status).toBe(200);
+    expect(again.headers['etag']).toBe(await tagOf(shown));
+  },
+);

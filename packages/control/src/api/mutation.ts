@@ -13,6 +13,7 @@ import { etagOf } from './etag.ts';
 import { hangUpSignal } from './hang-up.ts';
 import { answerOnce, idempotentCall } from './idempotency.ts';
 import type { KeptAnswer } from './idempotency.ts';
+import { objectIn } from './objects.ts';
 import type { ReadObject } from './objects.ts';
 import { preferredWaitSeconds } from './preferences.ts';
 import { operationsOf, refreshAnswer } from './refresh-answer.ts';
@@ -146,7 +147,8 @@ async function asPreferred(
     if (ids.length === 0) return committed;
     await context.waits.until(ids, over);
     const body = await (unnamed?.answer?.(context.db) ?? refreshAnswer(committed.body, context));
-    return { status: committed.status, body, etag: await tagOf(committed, context.db) };
+    const etag = await tagOf({ reread: changedObject(committed, context) }, context.db);
+    return { status: committed.status, body, etag };
   } catch (error) {
     // The change is made: that must not look like a failure.
     context.log.info({ err: error, request_id: request.id }, 'answer could not be read again');
@@ -154,8 +156,16 @@ async function asPreferred(
   }
 }
 
+// An answer that is repeated has kept that it had a tag, not what of.
+function changedObject(
+  { body, etag, reread }: Committed,
+  { installation }: ApiContext,
+): ReadObject | undefined {
+  return reread ?? (etag === undefined ? undefined : objectIn(body, installation));
+}
+
 async function tagOf(
-  { reread }: Pick<Answer, 'reread'>,
+  { reread }: { readonly reread?: ReadObject | undefined },
   db: Database,
 ): Promise<string | undefined> {
   const object = await reread?.(db);

@@ -15,11 +15,13 @@ import type { BranchDetails } from '../store/branches.ts';
 import type { Database } from '../store/database.ts';
 import { findEndpoint } from '../store/endpoints.ts';
 import { findProjectDetails } from '../store/projects.ts';
+import { findDatabase } from '../store/roles.ts';
 import type { ProjectRow } from '../store/schema.ts';
 import { findSnapshot } from '../store/snapshots.ts';
 import { presentBranch } from './present/present-branch.ts';
 import { presentEndpoint } from './present/present-endpoint.ts';
 import { presentProjectDetails } from './present/present-project.ts';
+import { presentDatabase } from './present/present-role.ts';
 import { presentSnapshot } from './present/present-snapshot.ts';
 
 /*
@@ -50,6 +52,33 @@ export function maskingRulesObject(id: BranchId): ReadObject {
   });
 }
 
+/** What an answer to a change of one object shows. */
+interface OneObject {
+  readonly project?: { readonly id: ProjectId };
+  readonly branch?: { readonly id: BranchId; readonly project_id: ProjectId };
+  readonly endpoint?: {
+    readonly id: EndpointId;
+    readonly project_id: ProjectId;
+    readonly region_id: string;
+  };
+  readonly database?: { readonly branch_id: BranchId; readonly name: string };
+}
+
+/**
+ * The object that was changed, for whoever has nothing but the answer, of those that operations go on
+ * changing.
+ */
+export function objectIn(answer: unknown, installation: Installation): ReadObject | undefined {
+  const { project, branch, endpoint, database } = (answer ?? {}) as OneObject;
+  if (project) return projectObject(project.id, installation);
+  if (branch) return branchObject(branch.project_id, branch.id);
+  if (endpoint) {
+    const { id, project_id, region_id } = endpoint;
+    return endpointObject({ id: project_id, region_id }, id, installation);
+  }
+  return database && databaseObject(database.branch_id, database.name);
+}
+
 /** Annotations are taken and not kept. */
 export function presentOneBranch(branch: BranchDetails) {
   const annotation = { object: { type: 'console/branch', id: branch.id }, value: {} };
@@ -64,6 +93,13 @@ export function endpointObject(
   return async (db) => {
     const endpoint = await findEndpoint(db, projectId, id);
     return endpoint && { endpoint: presentEndpoint(endpoint, regionId, installation) };
+  };
+}
+
+export function databaseObject(branchId: BranchId, name: string): ReadObject {
+  return async (db) => {
+    const database = await findDatabase(db, branchId, name);
+    return database && { database: presentDatabase(database) };
   };
 }
 

@@ -13,6 +13,7 @@ import {
 import type { ApiContext } from '../api-context.ts';
 import { changeContent, requireRoom } from '../change-content.ts';
 import type { ContentAnswer, ContentTarget } from '../change-content.ts';
+import { databaseObject } from '../objects.ts';
 import { presentDatabase } from '../present/present-role.ts';
 import { BranchParams, DatabaseParams } from './params.ts';
 
@@ -85,10 +86,7 @@ async function update(
   return {
     status: 200,
     body: { database: presentDatabase(database) },
-    reread: async (db) => {
-      const present = await findDatabase(db, branch.id, newName);
-      return present && { database: presentDatabase(present) };
-    },
+    reread: databaseObject(branch.id, newName),
     change: {
       kind: 'change_database',
       name,
