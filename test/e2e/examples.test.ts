@@ -6,6 +6,7 @@ import { waitUntil } from '@pgfleet/kit';
 import { connectClient, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { watchedApi } from './watch-answers.ts';
 
 const run = promisify(execFile);
 const programs = join(import.meta.dirname, '../../examples/dist');
@@ -22,7 +23,7 @@ async function example(name: string, ...args: readonly string[]): Promise<string
     timeout: 120_000,
     env: {
       PATH: process.env['PATH'],
-      NEON_API_HOST: `${platform.apiUrl}/api/v2`,
+      NEON_API_HOST: watchedApi(platform),
       NEON_API_KEY: platform.adminKey,
     },
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Platform } from '@pgfleet/testkit';
+import { watchedApi } from './watch-answers.ts';
 
 const run = promisify(execFile);
 const command = join(import.meta.dirname, '../../node_modules/neon/dist/cli.js');
@@ -37,7 +38,7 @@ export class NeonCommand implements Disposable {
           PATH: process.env['PATH'],
           HOME: this.#home,
           CI: '1',
-          NEON_API_HOST: `${this.#platform.apiUrl}/api/v2`,
+          NEON_API_HOST: watchedApi(this.#platform),
           NEON_API_KEY: this.#apiKey,
           ...psqlAddress(this.#platform),
         },

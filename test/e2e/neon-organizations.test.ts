@@ -3,6 +3,7 @@ import { connectClient, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { NeonCommand } from './neon-command.ts';
+import { watchedApi } from './watch-answers.ts';
 
 let platform: Platform;
 let neon: NeonCommand;
@@ -87,7 +88,7 @@ test('the neon command recovers a deleted project, whose data is still there', a
 test('the API client shares a project, offers it, and reads what it used', async () => {
   const api = createApiClient({
     apiKey: platform.adminKey,
-    baseURL: `${platform.apiUrl}/api/v2`,
+    baseURL: watchedApi(platform),
   });
   const org = await organizationId();
   const { data: created } = await api.createProject({ project: { org_id: org } });

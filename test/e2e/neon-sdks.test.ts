@@ -5,6 +5,7 @@ import type { Api, GetProjectAdvisorSecurityIssuesParams } from '@neondatabase/a
 import { connectClient, startPlatform } from '@pgfleet/testkit';
 import type { Platform } from '@pgfleet/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { watchedApi } from './watch-answers.ts';
 
 /* Neon's two clients for TypeScript, as npm has them, told nothing but where the API is. */
 
@@ -13,7 +14,7 @@ let sdk: NeonClient<true>;
 let api: Api<unknown>;
 beforeAll(async () => {
   platform = await startPlatform();
-  const address = `${platform.apiUrl}/api/v2`;
+  const address = watchedApi(platform);
   sdk = createNeonClient({
     apiKey: platform.adminKey,
     baseUrl: address,
@@ -114,7 +115,7 @@ test('the SDK takes a snapshot, looks at it beside the branch, and puts it in it
 });
 
 test('the SDK says what kind of error it is', async () => {
-  const stranger = createNeonClient({ apiKey: 'nobody', baseUrl: `${platform.apiUrl}/api/v2` });
+  const stranger = createNeonClient({ apiKey: 'nobody', baseUrl: watchedApi(platform) });
   expect((await stranger.user.me()).error).toMatchObject({ kind: 'auth', status: 401 });
   const quiet = { throwOnError: false } as const;
   const { error } = await sdk.projects.get({ projectId: 'no-such-00000000' }, quiet);

@@ -1,3 +1,5 @@
+export type { ApiAnswer } from './contract/answer-judge.ts';
+export * from './contract/answer-relay.ts';
 export * from './contract/answer-watch.ts';
 export * from './contract/api-contract.ts';
 export * from './contract/answer-counts.ts';
