@@ -57,12 +57,17 @@ const LOOKS = 5;
  * `data_directory_damaged` when its checksum is wrong; the system's error when it is missing.
  */
 export function readControlFile(dataDirectory: string): ControlFile {
+  return parse(readControlBytes(dataDirectory).subarray(0, FIELDS_BYTES));
+}
+
+/** The file as it is, whole if it can be had so, also while Postgres writes it. */
+export function readControlBytes(dataDirectory: string): Buffer {
   using directory = DataDirectory.open(dataDirectory);
   for (let look = 1; look < LOOKS; look++) {
-    const bytes = directory.read(NAME, FIELDS_BYTES);
-    if (isWhole(bytes)) return parse(bytes);
+    const bytes = directory.read(NAME, FILE_BYTES);
+    if (isWhole(bytes)) return bytes;
   }
-  return parse(directory.read(NAME, FIELDS_BYTES));
+  return directory.read(NAME, FILE_BYTES);
 }
 
 /** Says whether the cluster at rest was stopped cleanly, so that it starts without recovery. */

@@ -16,6 +16,7 @@ export {
   type RoleSpec,
 } from './apply-spec.ts';
 export { changeContent, type ContentChange } from './change-content.ts';
+export { checkSettings, type CheckSettingsOptions } from './check-settings.ts';
 export type { ClusterAccess } from './cluster-access.ts';
 export { ComputeError, type ComputeErrorCode } from './compute-error.ts';
 export {
@@ -91,6 +92,7 @@ export {
   standbyRoom,
   standbySettings,
 } from './recover-in-place.ts';
+export { mentioned, settingsRefused } from './refused-settings.ts';
 export { removeRebuildableCaches } from './rebuildable-caches.ts';
 export { restoreSchema, type RestoreSchemaOptions } from './restore-schema.ts';
 export type { Sandbox, SandboxLevel, SandboxProbe } from './sandbox.ts';

@@ -2,6 +2,7 @@ import { hasErrorCode, waitUntil } from '@pgfleet/kit';
 import type { AdminConnection } from './admin-connection.ts';
 import { ComputeError } from './compute-error.ts';
 import { DataDirectory } from './data-directory.ts';
+import { settingsRefused } from './refused-settings.ts';
 import type { InstanceSettings, PostgresSettings } from './settings.ts';
 
 /*
@@ -60,8 +61,7 @@ export class LiveSettings {
     const refused = await readRefused(connection);
     if (refused.length > 0) {
       await files.write(SETTINGS_FILE, this.#inForce ?? before ?? HEAD);
-      const message = `Postgres does not accept the value of ${refused.join(', ')}`;
-      throw new ComputeError('settings_refused', message);
+      throw settingsRefused(refused);
     }
     this.#inForce = undefined;
     await reload(connection);
@@ -130,7 +130,8 @@ async function reload(connection: AdminConnection): Promise<void> {
   });
 }
 
-function settingsText(settings: PostgresSettings): string {
+/** The file's text. */
+export function settingsText(settings: PostgresSettings): string {
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}\n`);
   return HEAD + lines.join('');
 }

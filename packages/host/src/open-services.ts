@@ -10,6 +10,7 @@ import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointParts } from './endpoints/endpoint.ts';
 import { isEndpointSpec } from './endpoints/endpoint-spec.ts';
 import { Proxies } from './endpoints/proxies.ts';
+import { RefusedSettings } from './endpoints/refused-settings.ts';
 import { ReplicaWatch } from './endpoints/replica-watch.ts';
 import { WriteWatch } from './endpoints/write-watch.ts';
 import { isUsageRecord } from './endpoints/usage-meter.ts';
@@ -115,6 +116,7 @@ function openEndpoints(ground: Ground, { arrivals, onChange, onRest }: EndpointW
     computes: store('computes', isComputeRecord),
     specs: store('endpoints', isEndpointSpec),
     usage: store('usage', isUsageRecord),
+    refusedSettings: new RefusedSettings(),
     startTimeoutMs,
     launchTimeoutMs: LAUNCH_TIMEOUT_MS,
     onChange,

@@ -140,6 +140,8 @@ export const StartResponse = Type.Object({
   socketPath: Type.String(),
   /** False when the compute was running already. */
   started: Type.Boolean(),
+  /** Why it runs without what its user chose for Postgres; for that user. Absent: it does not. */
+  refusal: Type.Optional(Type.String()),
 });
 export type StartResponse = Static<typeof StartResponse>;
 

@@ -70,6 +70,21 @@ test('what needs a start says so by operations, and is gentle to one that has ju
   expect(control.host.running.has(endpoint.id)).toBe(true);
 });
 
+test('a start that had to leave settings out tells which one Postgres refused', async () => {
+  const refusal = 'Postgres does not accept the value of max_locks_per_transaction';
+  control.host.refusals.set(endpoint.id, refusal);
+  await patchEndpoint(restarting);
+  await settle();
+  const { body } = await control.call<Changed>('GET', `${path}/operations`);
+  const start = body.operations.find(({ action }) => action === 'start_compute');
+  expect(start).toMatchObject({ status: 'failed', error: refusal, failures_count: 0 });
+  const { body: after } = await control.call<{ endpoint: Endpoint }>(
+    'GET',
+    `${path}/endpoints/${endpoint.id}`,
+  );
+  expect(after.endpoint.current_state).toBe('active');
+});
+
 test('a compute that sleeps is not woken for it', async () => {
   await suspend();
   control.host.calls.length = 0;

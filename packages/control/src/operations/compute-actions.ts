@@ -1,4 +1,4 @@
-import type { EndpointId, ErrorCode, HostClient } from '@pgfleet/contract';
+import type { EndpointId, ErrorCode, HostClient, StartResponse } from '@pgfleet/contract';
 import { PgfleetError } from '@pgfleet/contract';
 import { setReachedState } from '../store/endpoints.ts';
 import { defineAction, done } from './action.ts';
@@ -39,8 +39,9 @@ export const startCompute = defineAction('start', {
       await setReachedState(context.db, id, 'idle');
       return done;
     }
+    let refusal: string | undefined;
     try {
-      await startKnown(id, { loaded, host }, context);
+      ({ refusal } = await startKnown(id, { loaded, host }, context));
     } catch (error) {
       if (isStartFailure(error) && context.operation.failures_count + 1 >= MAX_START_FAILURES) {
         return { kind: 'abort', reason: error.message };
@@ -48,6 +49,8 @@ export const startCompute = defineAction('start', {
       throw error;
     }
     await setReachedState(context.db, id, 'active');
+    // It runs, but not as it was to.
+    if (refusal !== undefined) throw new PgfleetError('invalid_request', { message: refusal });
     return done;
   },
 });
@@ -111,13 +114,13 @@ async function startKnown(
   id: EndpointId,
   { loaded, host }: BranchHost & { readonly host: HostClient },
   context: StepContext,
-): Promise<void> {
+): Promise<StartResponse> {
   try {
-    await host.start(id, callContext(context));
+    return await host.start(id, callContext(context));
   } catch (error) {
     if (!isAbsence(error)) throw error;
     await putEndpoints(host, loaded, context);
-    await host.start(id, callContext(context));
+    return host.start(id, callContext(context));
   }
 }
 

@@ -29,6 +29,8 @@ export class FakeHost {
   readonly running = new Set<EndpointId>();
   /** Those of which a test says that they have to start again for their settings. */
   readonly outdated = new Set<EndpointId>();
+  /** Why computes run without what their users chose for Postgres. */
+  readonly refusals = new Map<EndpointId, string>();
   /** The calls in the order in which they came in, for example `start ep-…`. */
   readonly calls: string[] = [];
   /** Where `head` is, and where everything that is made of another timeline was cut. */
@@ -180,7 +182,8 @@ export class FakeHost {
         await this.#note(`start ${id}`, context?.signal);
         this.#spec(id);
         this.running.add(id);
-        return { socketPath: '/fake', started: true };
+        const refusal = this.refusals.get(id);
+        return { socketPath: '/fake', started: true, ...(refusal && { refusal }) };
       },
       openNext: async (id, timelineId, context) => {
         await this.#note(`openNext ${id} ${timelineId}`, context?.signal);

@@ -5,6 +5,7 @@ import { placeId } from './compute-place.ts';
 import type { ComputePlace } from './compute-place.ts';
 import type { CopyParts } from '../restore/copy-parts.ts';
 import type { RecordStore } from '../storage/record-store.ts';
+import type { RefusedSettings } from './refused-settings.ts';
 
 /** What a restarted host needs to find a compute that went on without it. */
 export interface ComputeRecord {
@@ -27,6 +28,7 @@ export function isComputeRecord(value: unknown): value is ComputeRecord {
 export interface ComputeParts extends CopyParts {
   readonly limitSupport: LimitSupport;
   readonly computes: RecordStore<ComputeRecord>;
+  readonly refusedSettings: RefusedSettings;
 }
 
 /** A compute, as far as it says where things are kept. */

@@ -324,7 +324,8 @@ export class Endpoint {
       const { running } = this;
       if (running) {
         this.#idleWatch.touch(0);
-        return { socketPath: running.socketPath, started };
+        const refusal = this.#parts.refusedSettings.messageFor(this.#spec);
+        return { socketPath: running.socketPath, started, ...(refusal && { refusal }) };
       }
       deadline.throwIfAborted();
       this.#closing.signal.throwIfAborted();

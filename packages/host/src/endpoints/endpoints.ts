@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { PgfleetError } from '@pgfleet/contract';
 import type {
   EndpointId,
@@ -9,6 +10,7 @@ import type {
   LoginResponse,
   TimelineId,
 } from '@pgfleet/contract';
+import { toHostError } from '../host-error.ts';
 import { inParallel } from '../in-parallel.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import type { RecordStore } from '../storage/record-store.ts';
@@ -22,6 +24,7 @@ import { isEphemeral } from './ephemeral-id.ts';
 import { endFollowing } from './follower.ts';
 import type { EndpointParts } from './endpoint.ts';
 import { isReplica } from './served-timeline.ts';
+import { trySettings } from './try-settings.ts';
 import type { UsageRecord } from './usage-meter.ts';
 
 export interface EndpointsParts extends EndpointParts {
@@ -98,8 +101,8 @@ export class Endpoints {
   /**
    * Takes a specification unless a newer one is known.
    *
-   * @throws PgfleetError `invalid_request` when Postgres does not accept its settings: those stay as
-   * they were, and all the rest is taken.
+   * @throws PgfleetError `invalid_request` when Postgres does not accept its settings, now or at its next
+   * start: those stay as they were, and all the rest is taken.
    */
   put(spec: EndpointSpec): Promise<EndpointStatus> {
     return this.#queue.run(spec.endpointId, async () => {
@@ -128,6 +131,7 @@ export class Endpoints {
   async #reconfigure(endpoint: Endpoint, spec: EndpointSpec): Promise<void> {
     const { pgSettings } = endpoint.spec;
     try {
+      await this.#requireStartable(spec, pgSettings);
       await endpoint.configure(spec);
     } catch (error) {
       if (!(error instanceof PgfleetError) || error.code !== 'invalid_request') throw error;
@@ -138,14 +142,22 @@ export class Endpoints {
     }
   }
 
+  async #requireStartable(spec: EndpointSpec, known: EndpointSpec['pgSettings']): Promise<void> {
+    if (isDeepStrictEqual(spec.pgSettings, known)) return;
+    await trySettings(this.#parts, spec).catch((error: unknown) => {
+      throw toHostError(error);
+    });
+  }
+
   /** Stops the compute and forgets the endpoint; its timeline stays. */
   delete(endpointId: EndpointId): Promise<void> {
-    const { specs, usage, computes, layout } = this.#parts;
+    const { specs, usage, computes, layout, refusedSettings } = this.#parts;
     return this.#queue.run(endpointId, async () => {
       const endpoint = this.#endpoints.get(endpointId);
       await endpoint?.close(new PgfleetError('endpoint_not_found'));
       if (endpoint && isReplica(endpoint.spec)) await this.#forgetFollower(endpoint);
       this.#endpoints.delete(endpointId);
+      refusedSettings.forget(endpointId);
       for (const id of placeIds(endpointId)) {
         await rm(layout.sockets(id), { recursive: true, force: true });
         await computes.delete(id, { durable: false });

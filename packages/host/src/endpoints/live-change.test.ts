@@ -106,6 +106,51 @@ test('settings that Postgres does not accept are left out, now and at the next s
   expect(await queryValue(socketPath, 'SHOW work_mem')).toBe('5MB');
 });
 
+test.each<Record<string, string>>([{ min_wal_size: '2MB' }, { notify_buffers: '17' }])(
+  'settings that Postgres would not start with are refused by name, awake and asleep: %o',
+  async (bad) => {
+    await using tenant = await connectedTenant({ pgSettings: { work_mem: '5MB' } });
+    const refusal = {
+      code: 'invalid_request',
+      message: `Postgres does not accept the value of ${Object.keys(bad).join()}`,
+    };
+    const change = { pgSettings: { work_mem: '6MB', ...bad } };
+    await expect(tenant.put(change)).rejects.toMatchObject(refusal);
+    expect(await tenant.show('work_mem')).toBe('5MB');
+    await tenant.expectSameBackend();
+    await host.suspend(tenant.endpointId);
+    await expect(tenant.put(change)).rejects.toMatchObject(refusal);
+    const { socketPath } = await host.start(tenant.endpointId);
+    expect(await queryValue(socketPath, 'SHOW work_mem')).toBe('5MB');
+  },
+);
+
+test('a compute runs without the settings that Postgres did not start with, until they are others', async () => {
+  await using tenant = await connectedTenant({
+    pgSettings: { work_mem: '6MB', min_wal_size: '2MB' },
+  });
+  const { endpointId } = tenant;
+  expect(await tenant.show('work_mem')).toBe('4MB');
+  await tenant.put({ suspendTimeoutSeconds: 1000 });
+  expect((await host.suspend(endpointId, { onlyOutdated: true })).state).toBe('active');
+  const message = 'Postgres does not accept the value of min_wal_size';
+  expect(await host.start(endpointId)).toMatchObject({ started: false, refusal: message });
+  await host.suspend(endpointId);
+  expect(await host.start(endpointId)).toMatchObject({ started: true, refusal: message });
+  await tenant.put({ pgSettings: { work_mem: '6MB' } });
+  const { socketPath, ...more } = await host.start(endpointId);
+  expect(more).toEqual({ started: false });
+  expect(await queryValue(socketPath, 'SHOW work_mem')).toBe('6MB');
+});
+
+test('a library that is not there keeps nobody out', async () => {
+  await using tenant = await connectedTenant();
+  await host.suspend(tenant.endpointId);
+  await tenant.put({ preloadLibraries: ['no_such_library'] });
+  const refusal = 'Postgres does not accept the value of a setting';
+  expect(await host.start(tenant.endpointId)).toMatchObject({ started: true, refusal });
+});
+
 test('logical replication comes with the next start, for which an open transaction has time', async () => {
   await using tenant = await connectedTenant();
   await tenant.client.query('BEGIN');

@@ -1,4 +1,4 @@
-import { readControlFile } from '@pgfleet/compute';
+import { ComputeError, mentioned, readControlFile } from '@pgfleet/compute';
 import { errorCatalogue } from '@pgfleet/contract';
 import type { TimelineId } from '@pgfleet/contract';
 import { retry } from '@pgfleet/kit';
@@ -7,6 +7,7 @@ import type { ComputeParts } from './compute-parts.ts';
 import { ComputeRun } from './compute-run.ts';
 import type { LaunchOptions } from './compute-run.ts';
 import { beginToFollow, endFollowing } from './follower.ts';
+import { hasChoices } from './refused-settings.ts';
 import type { ComputeSpec } from './served-timeline.ts';
 
 const ATTEMPTS = 2;
@@ -31,11 +32,7 @@ export async function openCompute(
   const { signal } = options;
   try {
     await claims.enter(timelineId, endpointId, signal);
-    const run = await retry(() => launchOrRemake(parts, spec, options), {
-      ...RETRY,
-      signal,
-      retryable: isWorthAnotherAttempt,
-    });
+    const run = await launchAnyhow(parts, spec, options);
     claims.seat(run);
     return run;
   } catch (error) {
@@ -43,6 +40,44 @@ export async function openCompute(
     claims.release(timelineId, endpointId);
     throw error;
   }
+}
+
+// A tenant's choices may keep Postgres from starting, and only Postgres knows which ones do. That it does
+// start without them is what proves it.
+async function launchAnyhow(
+  parts: ComputeParts,
+  spec: ComputeSpec,
+  options: LaunchOptions,
+): Promise<ComputeRun> {
+  const { refusedSettings, log } = parts;
+  const { endpointId } = spec;
+  const { signal } = options;
+  const retryable = isWorthAnotherAttempt;
+  try {
+    return await retry(() => launchOrRemake(parts, spec, options), { ...RETRY, signal, retryable });
+  } catch (error) {
+    if (signal.aborted || !hasEnded(error) || !hasChoices(spec)) throw error;
+    if (refusedSettings.has(spec)) throw error;
+    const names = mentioned(logOf(error), Object.keys(spec.pgSettings));
+    refusedSettings.note(spec, names);
+    try {
+      const run = await launchOrRemake(parts, spec, options);
+      const fields = { err: error, endpoint_id: endpointId, settings: names };
+      log.warn(fields, 'a compute runs without settings that it did not start with');
+      return run;
+    } catch {
+      refusedSettings.forget(endpointId);
+      throw error;
+    }
+  }
+}
+
+function hasEnded(error: unknown): error is ComputeError {
+  return error instanceof ComputeError && error.code === 'instance_start_failed';
+}
+
+function logOf({ cause }: ComputeError): string {
+  return cause instanceof Error ? cause.message : '';
 }
 
 // What cannot be removed now is found by the next launch.
