@@ -98,6 +98,8 @@ test.each([
   [{ no_such_setting: '1' }, 'Postgres 17 has no setting'],
   [{ work_mem: 'plenty' }, 'work_mem must be a number'],
   [{ work_mem: '1kB' }, 'work_mem must be between'],
+  [{ min_wal_size: '2MB' }, 'min_wal_size must be between'],
+  [{ 'app.tenant.id': '1' }, '"app.tenant.id" is not a setting'],
   [{ fsync: 'off' }, 'fsync cannot be changed'],
 ])('settings that are wrong change nothing: %o', async (settings, problem) => {
   const get = () => control.call('GET', `${path}/endpoints/${endpoint.id}`);

@@ -1,14 +1,7 @@
-import {
-  bool,
-  dateStyle,
-  integer,
-  MAX_INTEGER,
-  oneOf,
-  real,
-  text,
-  timeZone,
-} from './setting-shape.ts';
+import { integer, MAX_INTEGER, real } from './number-shape.ts';
+import { bool, oneOf } from './setting-shape.ts';
 import type { SettingShape } from './setting-shape.ts';
+import { dateStyle, identifierList, qualifiedName, timeZone } from './text-shapes.ts';
 
 /** Settings that say how statements are planned, run and shown. */
 export const querySettings: Readonly<Record<string, SettingShape>> = {
@@ -26,7 +19,8 @@ export const querySettings: Readonly<Record<string, SettingShape>> = {
     'warning',
     'error',
   ),
-  default_toast_compression: oneOf('pglz', 'lz4'),
+  // The method that every build has.
+  default_toast_compression: oneOf('pglz'),
   default_transaction_deferrable: bool,
   default_transaction_isolation: oneOf(
     'serializable',
@@ -40,13 +34,13 @@ export const querySettings: Readonly<Record<string, SettingShape>> = {
   idle_session_timeout: integer(0, MAX_INTEGER, 'ms'),
   lock_timeout: integer(0, MAX_INTEGER, 'ms'),
   row_security: bool,
-  search_path: text,
+  search_path: identifierList,
   statement_timeout: integer(0, MAX_INTEGER, 'ms'),
   xmlbinary: oneOf('base64', 'hex'),
   xmloption: oneOf('content', 'document'),
   // Formats
   datestyle: dateStyle,
-  default_text_search_config: text,
+  default_text_search_config: qualifiedName,
   extra_float_digits: integer(-15, 3),
   intervalstyle: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601'),
   timezone: timeZone,

@@ -1,7 +1,6 @@
 import { invalidField } from '../invalid-request.ts';
-import { querySettings } from './query-settings.ts';
-import { serverSettings } from './server-settings.ts';
 import type { SettingShape } from './setting-shape.ts';
+import { isIn, tenantSettings } from './tenant-settings.ts';
 
 /*
  * The settings of Postgres that a tenant may choose for a whole compute: a list of what may be
@@ -11,9 +10,12 @@ import type { SettingShape } from './setting-shape.ts';
 
 export type PgSettings = Readonly<Record<string, string>>;
 
-/** A setting of an extension, with its prefix: Postgres takes any, whether or not it is loaded. */
-const extensionSetting = /^[a-z_][\w$]*(\.[a-z_][\w$]*)+$/;
-const serverSetting = /^[a-z_]\w*$/;
+/**
+ * A setting of an extension, with its prefix: Postgres takes any, whether or not it is loaded. A
+ * statement may name one with more dots or with a `$`, a file of settings may not.
+ */
+const extensionSetting = /^[a-z_]\w*\.[a-z_]\w*$/i;
+const serverSetting = /^[a-z_]\w*$/i;
 const MAX_VALUE_LENGTH = 8192;
 
 /**
@@ -38,8 +40,6 @@ const ownedByPgfleet: readonly RegExp[] = [
   /^transaction_(isolation|read_only|deferrable)$/,
 ];
 
-const settings: Readonly<Record<string, SettingShape>> = { ...querySettings, ...serverSettings };
-
 /** Where the settings stand in the request, and which Postgres they are for. */
 export interface SettingsPlace {
   readonly field: string;
@@ -61,7 +61,7 @@ export function requirePgSettings(
     const name = given.toLowerCase();
     const problem = seen.has(name)
       ? `${given} is given twice`
-      : (nameProblem(name, pgMajor) ?? valueProblem(name, value));
+      : (nameProblem(given, pgMajor) ?? valueProblem(name, value, pgMajor));
     if (problem !== undefined) throw invalidField(field, problem);
     seen.add(name);
   }
@@ -76,27 +76,25 @@ export function needsRestart(before: PgSettings, after: PgSettings, pgMajor: num
   );
 }
 
-function nameProblem(name: string, pgMajor: number): string | undefined {
-  if (extensionSetting.test(name)) return undefined;
-  if (!serverSetting.test(name)) return `"${name}" is not a setting`;
+// The name as it was given: there are letters outside of ASCII that turn into some of it.
+function nameProblem(given: string, pgMajor: number): string | undefined {
+  if (extensionSetting.test(given)) return undefined;
+  const name = given.toLowerCase();
+  if (!serverSetting.test(given)) return `"${name}" is not a setting`;
   const shape = shapeOf(name);
   if (shape && isIn(shape, pgMajor)) return undefined;
   const isOwned = ownedByPgfleet.some((pattern) => pattern.test(name));
   return isOwned ? `${name} cannot be changed` : `Postgres ${pgMajor} has no setting "${name}"`;
 }
 
-function valueProblem(name: string, value: string): string | undefined {
+function valueProblem(name: string, value: string, pgMajor: number): string | undefined {
   if (value.length > MAX_VALUE_LENGTH) return `${name} is too long`;
-  const problem = shapeOf(name)?.problem(value);
+  const problem = shapeOf(name)?.problem(value, pgMajor);
   return problem === undefined ? undefined : `${name} ${problem}`;
 }
 
 function shapeOf(name: string): SettingShape | undefined {
-  return Object.hasOwn(settings, name) ? settings[name] : undefined;
-}
-
-function isIn({ since = 0, until = Number.POSITIVE_INFINITY }: SettingShape, pgMajor: number) {
-  return pgMajor >= since && pgMajor <= until;
+  return Object.hasOwn(tenantSettings, name) ? tenantSettings[name] : undefined;
 }
 
 function countsAtStart(shape: SettingShape | undefined, pgMajor: number): boolean {

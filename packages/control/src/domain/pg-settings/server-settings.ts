@@ -1,5 +1,19 @@
-import { bool, integer, MAX_INTEGER, oneOf, real } from './setting-shape.ts';
+import { banksOf, integer, integerOrZero, MAX_INTEGER, real } from './number-shape.ts';
+import { bool, changedIn, oneOf } from './setting-shape.ts';
 import type { SettingShape } from './setting-shape.ts';
+
+// Two segments, of 16 MB each.
+const MIN_WAL_MB = 32;
+
+/*
+ * Postgres sets memory aside for as many locks as all its processes and prepared transactions may hold
+ * together. The largest of all these numbers take two thirds of the memory of the smallest compute.
+ */
+const MAX_PROCESSES = 256;
+
+function slruBuffers(min: number): SettingShape {
+  return { ...banksOf(16, min, 16_384), restart: true, since: 17 };
+}
 
 /** Settings that say what Postgres spends on memory, workers, vacuum, WAL and replication. */
 export const serverSettings: Readonly<Record<string, SettingShape>> = {
@@ -7,19 +21,19 @@ export const serverSettings: Readonly<Record<string, SettingShape>> = {
   client_connection_check_interval: integer(0, MAX_INTEGER, 'ms'),
   // Memory
   autovacuum_work_mem: integer(-1, MAX_INTEGER, 'kB'),
-  commit_timestamp_buffers: { ...integer(0, 16_384, '8kB'), restart: true, since: 17 },
+  commit_timestamp_buffers: slruBuffers(0),
   hash_mem_multiplier: real(1, 1000),
   logical_decoding_work_mem: integer(64, MAX_INTEGER, 'kB'),
   maintenance_work_mem: integer(1024, MAX_INTEGER, 'kB'),
-  max_prepared_transactions: { ...integer(0, 10_000), restart: true },
-  multixact_member_buffers: { ...integer(16, 16_384, '8kB'), restart: true, since: 17 },
-  multixact_offset_buffers: { ...integer(16, 16_384, '8kB'), restart: true, since: 17 },
-  notify_buffers: { ...integer(16, 16_384, '8kB'), restart: true, since: 17 },
-  serializable_buffers: { ...integer(16, 16_384, '8kB'), restart: true, since: 17 },
-  subtransaction_buffers: { ...integer(0, 16_384, '8kB'), restart: true, since: 17 },
+  max_prepared_transactions: { ...integer(0, 1000), restart: true },
+  multixact_member_buffers: slruBuffers(16),
+  multixact_offset_buffers: slruBuffers(16),
+  notify_buffers: slruBuffers(16),
+  serializable_buffers: slruBuffers(16),
+  subtransaction_buffers: slruBuffers(0),
   temp_buffers: integer(100, 1_073_741_823, '8kB'),
-  transaction_buffers: { ...integer(0, 16_384, '8kB'), restart: true, since: 17 },
-  vacuum_buffer_usage_limit: { ...integer(0, 16_777_216, 'kB'), since: 16 },
+  transaction_buffers: slruBuffers(0),
+  vacuum_buffer_usage_limit: { ...integerOrZero(128, 16_777_216, 'kB'), since: 16 },
   work_mem: integer(64, MAX_INTEGER, 'kB'),
   // Disk and I/O
   backend_flush_after: integer(0, 256, '8kB'),
@@ -37,14 +51,14 @@ export const serverSettings: Readonly<Record<string, SettingShape>> = {
   max_parallel_maintenance_workers: integer(0, 1024),
   max_parallel_workers: integer(0, 1024),
   max_parallel_workers_per_gather: integer(0, 1024),
-  max_worker_processes: { ...integer(0, 1000), restart: true },
+  max_worker_processes: { ...integer(0, MAX_PROCESSES), restart: true },
   parallel_leader_participation: bool,
   // Locks
   deadlock_timeout: integer(1, MAX_INTEGER, 'ms'),
-  max_locks_per_transaction: { ...integer(10, 10_000), restart: true },
+  max_locks_per_transaction: { ...integer(10, 1024), restart: true },
   max_pred_locks_per_page: integer(0),
   max_pred_locks_per_relation: integer(-2_147_483_648),
-  max_pred_locks_per_transaction: { ...integer(10, 10_000), restart: true },
+  max_pred_locks_per_transaction: { ...integer(10, 256), restart: true },
   // Statistics
   compute_query_id: oneOf('auto', 'regress', 'on', 'off'),
   stats_fetch_consistency: { ...oneOf('none', 'cache', 'snapshot'), since: 15 },
@@ -58,7 +72,7 @@ export const serverSettings: Readonly<Record<string, SettingShape>> = {
   autovacuum_analyze_scale_factor: real(0, 100),
   autovacuum_analyze_threshold: integer(0),
   autovacuum_freeze_max_age: { ...integer(100_000, 2_000_000_000), restart: true },
-  autovacuum_max_workers: { ...integer(1, 1000), restart: 17 },
+  autovacuum_max_workers: { ...integer(1, MAX_PROCESSES), restart: 17 },
   autovacuum_multixact_freeze_max_age: { ...integer(10_000, 2_000_000_000), restart: true },
   autovacuum_naptime: integer(1, 2_147_483, 's'),
   autovacuum_vacuum_cost_delay: real(-1, 100, 'ms'),
@@ -68,7 +82,7 @@ export const serverSettings: Readonly<Record<string, SettingShape>> = {
   autovacuum_vacuum_max_threshold: { ...integer(-1), since: 18 },
   autovacuum_vacuum_scale_factor: real(0, 100),
   autovacuum_vacuum_threshold: integer(0),
-  autovacuum_worker_slots: { ...integer(1, 1000), restart: true, since: 18 },
+  autovacuum_worker_slots: { ...integer(1, MAX_PROCESSES), restart: true, since: 18 },
   vacuum_cost_delay: real(0, 100, 'ms'),
   vacuum_cost_limit: integer(1, 10_000),
   vacuum_cost_page_dirty: integer(0, 10_000),
@@ -88,11 +102,12 @@ export const serverSettings: Readonly<Record<string, SettingShape>> = {
   checkpoint_timeout: integer(30, 86_400, 's'),
   commit_delay: integer(0, 100_000),
   commit_siblings: integer(0, 1000),
-  max_wal_size: integer(2, MAX_INTEGER, 'MB'),
-  min_wal_size: integer(2, MAX_INTEGER, 'MB'),
+  max_wal_size: integer(MIN_WAL_MB, MAX_INTEGER, 'MB'),
+  min_wal_size: integer(MIN_WAL_MB, MAX_INTEGER, 'MB'),
   synchronous_commit: oneOf('local', 'remote_write', 'remote_apply', 'on', 'off'),
   wal_buffers: { ...integer(-1, 16_384, '8kB'), restart: true },
-  wal_compression: oneOf('pglz', 'on', 'off'),
+  // PGLZ is what every build has.
+  wal_compression: changedIn(15, bool, oneOf('pglz', 'on', 'off')),
   wal_skip_threshold: integer(0, MAX_INTEGER, 'kB'),
   wal_writer_delay: integer(1, 10_000, 'ms'),
   wal_writer_flush_after: integer(0, MAX_INTEGER, '8kB'),
@@ -104,7 +119,7 @@ export const serverSettings: Readonly<Record<string, SettingShape>> = {
   max_replication_slots: { ...integer(0, 1000), restart: true },
   max_slot_wal_keep_size: integer(-1, MAX_INTEGER, 'MB'),
   max_sync_workers_per_subscription: integer(0, 262_143),
-  max_wal_senders: { ...integer(0, 1000), restart: true },
+  max_wal_senders: { ...integer(0, MAX_PROCESSES), restart: true },
   track_commit_timestamp: { ...bool, restart: true },
   wal_sender_timeout: integer(0, MAX_INTEGER, 'ms'),
   // Libraries
