@@ -8,6 +8,7 @@ import { liftQuotas } from './lift-quotas.ts';
 import { purgeProjects } from './purge-projects.ts';
 import { runRestoreDrills } from './run-restore-drills.ts';
 import type { DrillContext } from './run-restore-drills.ts';
+import { tellHosts } from './tell-hosts.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -24,6 +25,7 @@ export function allChores(
     { name: 'expire branches', everyMs: often, run: () => expireBranches(context) },
     { name: 'expire snapshots', everyMs: often, run: () => expireSnapshots(context) },
     { name: 'lift quotas', everyMs: 2 * often, run: () => liftQuotas(context) },
+    { name: 'tell hosts', everyMs: 2 * often, run: () => tellHosts(context) },
     { name: 'purge branches', everyMs: MINUTE_MS, run: () => purgeBranches(context) },
     { name: 'purge projects', everyMs: MINUTE_MS, run: () => purgeProjects(context) },
     { name: 'forget answers', everyMs: 10 * MINUTE_MS, run: (signal) => forgetAnswers(db, signal) },

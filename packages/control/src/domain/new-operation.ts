@@ -16,16 +16,16 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * How long an action may take, all its retries and its wait for earlier ones included. What leaves
- * an orphan when given up (a deletion) is tried longest.
+ * How long an action may take, all its retries and its wait for earlier ones included. What a host has
+ * to hear in the end is tried longest: given up, it leaves an orphan, or a tenant's change undone.
  */
 const deadlineMs: Readonly<Record<OperationAction, number>> = {
   create_timeline: DAY_MS,
   create_branch: DAY_MS,
   start_compute: DAY_MS,
   suspend_compute: DAY_MS,
-  apply_config: DAY_MS,
-  apply_storage_config: DAY_MS,
+  apply_config: 30 * DAY_MS,
+  apply_storage_config: 30 * DAY_MS,
   delete_timeline: 30 * DAY_MS,
   swap_binding_id: DAY_MS,
 };

@@ -2,6 +2,7 @@ import { PgfleetError } from '@pgfleet/contract';
 import type { BranchId, CallContext, HostClient } from '@pgfleet/contract';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { endpointSpec } from '../domain/endpoint-spec.ts';
+import { noteHeard } from '../store/unheard-endpoints.ts';
 import { loadBranchOnHost } from '../store/timelines.ts';
 import type { StepContext } from './action.ts';
 
@@ -35,19 +36,22 @@ export async function putEndpoints(
   loaded: BranchOnHost,
   context: StepContext,
 ): Promise<void> {
-  const specs = loaded.endpoints
-    .filter((endpoint) => endpoint.deleted_at === null)
-    .map((endpoint) => endpointSpec(endpoint, loaded));
+  const living = loaded.endpoints.filter((endpoint) => endpoint.deleted_at === null);
+  const specs = living.map((endpoint) => endpointSpec(endpoint, loaded));
   await Promise.all(specs.map((spec) => host.putEndpoint(spec, callContext(context))));
+  await noteHeard(context.db, living);
 }
 
-/** Lets the host forget endpoints, and stops their computes. */
+/** Lets the host forget endpoints, and stops their computes; without a host nobody knows of them. */
 export async function deleteEndpoints(
-  host: HostClient,
+  host: HostClient | null,
   endpoints: BranchOnHost['endpoints'],
   context: StepContext,
 ): Promise<void> {
-  await Promise.all(endpoints.map(({ id }) => host.deleteEndpoint(id, callContext(context))));
+  if (host) {
+    await Promise.all(endpoints.map(({ id }) => host.deleteEndpoint(id, callContext(context))));
+  }
+  await noteHeard(context.db, endpoints);
 }
 
 /** Stops the computes of the branch's endpoints; those that the host does not know do not run. */

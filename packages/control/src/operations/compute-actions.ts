@@ -91,7 +91,10 @@ async function apply(context: StepContext): Promise<Outcome<'apply'>> {
   const { timeline_id: timelineId, endpoint_id: endpointId, changes } = context.operation;
   const isLiving = isAlive(loaded);
   // Its host was never told of what is to be taken away, or there is none.
-  if (!host && !isLiving) return done;
+  if (!host && !isLiving) {
+    await deleteEndpoints(null, loaded.endpoints, context);
+    return done;
+  }
   if (!host || (loaded.branch.current_state === 'init' && !timelineId && isLiving)) {
     return notReady;
   }

@@ -26,7 +26,7 @@ export const deleteTimeline = defineAction('endpoints', {
     const { loaded, host } = await loadBranchHost(context);
     // The host must have heard that the endpoints of a branch that lives are elsewhere by now.
     if (host && isAlive(loaded)) await putEndpoints(host, loaded, context);
-    else if (host) await deleteEndpoints(host, loaded.endpoints, context);
+    else if (!isAlive(loaded)) await deleteEndpoints(host, loaded.endpoints, context);
     return { kind: 'next', step: 'timeline' };
   },
 

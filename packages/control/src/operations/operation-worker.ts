@@ -29,15 +29,22 @@ export interface OperationWorkerOptions {
   readonly pollMs?: number;
   /** How long after the death of a worker its operations are taken up by another one. */
   readonly leaseSeconds?: number;
+  /**
+   * How long after the start nothing is given up for being late: nobody has tried it while control was
+   * away, and hosts may have been away with it.
+   */
+  readonly patienceMs?: number;
 }
 
 const DEFAULT_MAX_CONCURRENT = 64;
 const DEFAULT_POLL_MS = 1_000;
 const DEFAULT_LEASE_SECONDS = 4;
+const DEFAULT_PATIENCE_MS = 600_000;
 
 export class OperationWorker implements AsyncDisposable {
   readonly #options: OperationWorkerOptions;
   readonly #lease: Lease;
+  readonly #patientUntilMs: number;
   readonly #running = new Map<OperationId, { stop: AbortController; ended: Promise<void> }>();
   readonly #stopping = new AbortController();
   readonly #due = new WakeUp();
@@ -52,6 +59,7 @@ export class OperationWorker implements AsyncDisposable {
       owner: randomUUID(),
       seconds: options.leaseSeconds ?? DEFAULT_LEASE_SECONDS,
     };
+    this.#patientUntilMs = Date.now() + (options.patienceMs ?? DEFAULT_PATIENCE_MS);
     this.#loops = Promise.all([this.#claimForever(), this.#renewForever()]);
   }
 
@@ -106,6 +114,7 @@ export class OperationWorker implements AsyncDisposable {
     const ended = runOperation(operation, {
       ...this.#options,
       signal: AbortSignal.any([stop.signal, this.#stopping.signal]),
+      patientUntilMs: this.#patientUntilMs,
       isStopping: () => this.#stopping.signal.aborted,
       wakeIn: (ms) => this.#wakeIn(ms),
     }).finally(() => {

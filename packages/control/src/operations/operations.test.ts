@@ -169,17 +169,41 @@ test('a compute that does not start does not keep the change waiting that mends 
   expect(body.endpoint).not.toHaveProperty('pending_state');
 });
 
-test('an operation whose deadline has passed fails', async () => {
-  await using control = await TestControl.open(postgres, { works: false });
+async function createLate(control: TestControl) {
   const { project } = await control.createProject();
   await control.db
     .updateTable('operations')
     .set({ deadline_at: new Date(0) })
     .execute();
-  await using worker = control.openWorker();
-  worker.kick();
+  return project;
+}
+
+test('an operation whose deadline has passed fails when it cannot be done now either', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const project = await createLate(control);
+  control.host.intercept = () => {
+    throw new RpcUnreachableError('gone');
+  };
+  await using _worker = control.openWorker({ patienceMs: 0 });
+  const [compute, timeline] = await control.settled(project.id);
+  expect(compute).toMatchObject({ status: 'failed' });
+  expect(timeline).toMatchObject({
+    status: 'failed',
+    error: 'not done in time: the host of this project cannot be reached',
+  });
+  expect(control.host.calls).toHaveLength(1);
+});
+
+test('what control was away for too long to do is done when it and the host are back', async () => {
+  await using control = await TestControl.open(postgres, { works: false });
+  const project = await createLate(control);
+  let attempts = 0;
+  control.host.intercept = () => {
+    if (++attempts < 3) throw new RpcUnreachableError('gone');
+  };
+  await using _worker = control.openWorker();
   const operations = await control.settled(project.id);
-  expect(operations.map(({ status }) => status)).toEqual(['failed', 'failed']);
+  expect(operations.map(({ status }) => status)).toEqual(['finished', 'finished']);
 });
 
 test('what a dead worker was doing is taken up by another one', async () => {

@@ -14,13 +14,16 @@ export interface RunContext {
   readonly connectHost: HostConnector;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Until when nothing is given up for being late, in milliseconds since 1970. */
+  readonly patientUntilMs: number;
   /** Whether `signal` was aborted because this process stops. */
   isStopping(): boolean;
   /** Called with the pause after which the operation is due again. */
   wakeIn(ms: number): void;
 }
 
-const RETRY = { baseMs: 200, capMs: 30_000 } as const;
+/** A host that is back says so, and what waits for it is due: nobody has to ask often for that. */
+const RETRY = { baseMs: 200, capMs: 300_000 } as const;
 /** A host that restarts costs a few attempts; only what goes on for longer is worth a look. */
 const QUIET_FAILURES = 5;
 
@@ -49,10 +52,6 @@ export async function runOperation(operation: OperationRow, run: RunContext): Pr
 
 async function advance(operation: OperationRow, run: RunContext): Promise<void> {
   if (operation.status === 'cancelling') return cancel(operation, run);
-  if (operation.deadline_at.getTime() < Date.now()) {
-    const reason = `not done in time: ${operation.error ?? 'no attempt failed'}`;
-    return giveUp(operation, { reason }, run);
-  }
   let step = operation.step ?? run.actions[operation.action].first;
   for (;;) {
     const outcome = await runStep(operation, step, run);
@@ -92,7 +91,7 @@ async function settle(
       return giveUp(operation, outcome, run);
     case 'waitFor':
       run.log.debug({ what: outcome.what }, 'operation waits');
-      return putOff(
+      return tryLater(
         operation,
         { ...outcome, error: null, failures: operation.failures_count },
         run,
@@ -112,14 +111,27 @@ async function settleFailure(
   const level = failures < QUIET_FAILURES ? 'info' : 'warn';
   run.log[level]({ err: error, failures: failures + 1 }, 'operation failed, it will be retried');
   const delayMs = backoffMs(failures + 1, RETRY);
-  return putOff(operation, { delayMs, error: publicText(error), failures: failures + 1 }, run);
+  return tryLater(operation, { delayMs, error: publicText(error), failures: failures + 1 }, run);
 }
 
-async function putOff(
-  operation: OperationRow,
-  until: { readonly delayMs: number; readonly error: string | null; readonly failures: number },
-  run: RunContext,
-): Promise<void> {
+interface Pause {
+  readonly delayMs: number;
+  readonly error: string | null;
+  readonly failures: number;
+}
+
+// One that is late was tried once more: what kept it from being done may be over.
+async function tryLater(operation: OperationRow, pause: Pause, run: RunContext): Promise<void> {
+  const end = Math.max(operation.deadline_at.getTime(), run.patientUntilMs);
+  if (Date.now() < end) return putOff(operation, pause, run);
+  return giveUp(
+    operation,
+    { reason: `not done in time: ${pause.error ?? 'no attempt failed'}` },
+    run,
+  );
+}
+
+async function putOff(operation: OperationRow, until: Pause, run: RunContext): Promise<void> {
   const isHeld = await postpone(run.db, operation, until);
   if (!isHeld) return cancel(operation, run);
   run.wakeIn(until.delayMs);

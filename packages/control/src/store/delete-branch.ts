@@ -6,7 +6,7 @@ import type { NewOperation } from '../domain/new-operation.ts';
 import { dropBackupSchedule } from './backup-schedules.ts';
 import { getBranchFamily } from './branches.ts';
 import type { Database } from './database.ts';
-import { listEndpoints, touchBranchEndpoints } from './endpoints.ts';
+import { touchBranchEndpoints } from './endpoints.ts';
 import { cancelBranchOperations, insertOperations } from './operations.ts';
 import type { BranchRow, EndpointRow, OperationRow } from './schema.ts';
 
@@ -39,7 +39,7 @@ export async function deleteBranch(
 ): Promise<OperationRow[]> {
   requireDeletable(branch, await getBranchFamily(tx, branch));
   const { id: branchId, project_id: projectId } = branch;
-  const endpoints = await listEndpoints(tx, { projectId, branchId });
+  const endpoints = await touchBranchEndpoints(tx, branchId);
   const isRecoverable = !isHard && branch.current_state !== 'init';
   await cancelBranchOperations(tx, branch);
   await markDeleted(tx, branchId, { by, isRecoverable });

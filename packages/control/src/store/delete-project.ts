@@ -8,7 +8,7 @@ import { requireNoScope } from '../domain/principal.ts';
 import type { Principal } from '../domain/principal.ts';
 import { getDefaultBranch, hasProtectedBranch } from './branches.ts';
 import type { Database } from './database.ts';
-import { listEndpoints, touchEndpoints } from './endpoints.ts';
+import { touchEndpoints } from './endpoints.ts';
 import { cancelOperations, insertOperations } from './operations.ts';
 import { isOpenTo } from './project-access.ts';
 import { lockProject, updateProject } from './projects.ts';
@@ -137,12 +137,12 @@ export function applyEverywhere(endpoints: readonly EndpointRow[]): NewOperation
 }
 
 async function withdraw(tx: Database, projectId: ProjectId): Promise<void> {
-  const endpoints = await listEndpoints(tx, { projectId });
+  const endpoints = await touchEndpoints(tx, projectId);
   await insertOperations(tx, [...endpoints.flatMap(stopOf), ...applyEverywhere(endpoints)]);
 }
 
 async function removeData(tx: Database, projectId: ProjectId): Promise<void> {
-  const endpoints = await listEndpoints(tx, { projectId });
+  const endpoints = await touchEndpoints(tx, projectId);
   await cancelOperations(tx, projectId);
   const timelines = await listTimelinesToDelete(tx, projectId);
   const snapshots = await listSnapshots(tx, projectId);

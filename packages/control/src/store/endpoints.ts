@@ -6,6 +6,9 @@ import type { NewEndpoint } from '../domain/new-endpoint.ts';
 import type { Database } from './database.ts';
 import type { EndpointRow, Schema } from './schema.ts';
 
+/** What makes a change one that the host must hear of. */
+const newGeneration = { generation: sql<number>`generation + 1`, is_heard: false };
+
 /** Lists the endpoints of a project's branches, or of one of them, oldest first. */
 export function listEndpoints(
   db: Database,
@@ -56,11 +59,18 @@ export async function insertEndpoint(
   return row;
 }
 
-/** Takes an endpoint out of everything that is shown; what it used stays counted. */
+/**
+ * Takes an endpoint out of everything that is shown; what it used stays counted. Its host must hear
+ * of that as of any change.
+ */
 export function markEndpointDeleted(db: Database, id: EndpointId): Promise<EndpointRow> {
   return db
     .updateTable('endpoints')
-    .set({ deleted_at: sql<Date>`now()`, updated_at: sql<Date>`now()` })
+    .set({
+      ...newGeneration,
+      deleted_at: sql<Date>`now()`,
+      updated_at: sql<Date>`now()`,
+    })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -76,7 +86,7 @@ export function updateEndpoint(
     .updateTable('endpoints')
     .set({
       ...change,
-      generation: sql<number>`generation + 1`,
+      ...newGeneration,
       updated_at: sql<Date>`now()`,
     })
     .where('id', '=', id)
@@ -116,11 +126,11 @@ export function setReachedState(
     .execute();
 }
 
-/** Gives every endpoint of a project a new generation, because the project's settings changed. */
+/** Gives every endpoint of a project a new generation, because its host must hear of a change. */
 export function touchEndpoints(db: Database, projectId: ProjectId): Promise<EndpointRow[]> {
   return db
     .updateTable('endpoints')
-    .set({ generation: sql<number>`generation + 1` })
+    .set(newGeneration)
     .where('project_id', '=', projectId)
     .where('deleted_at', 'is', null)
     .where('branch_id', 'in', livingBranches(db, projectId))
@@ -132,7 +142,7 @@ export function touchEndpoints(db: Database, projectId: ProjectId): Promise<Endp
 export function touchBranchEndpoints(db: Database, branchId: BranchId): Promise<EndpointRow[]> {
   return db
     .updateTable('endpoints')
-    .set({ generation: sql<number>`generation + 1` })
+    .set(newGeneration)
     .where('branch_id', '=', branchId)
     .where('deleted_at', 'is', null)
     .returningAll()

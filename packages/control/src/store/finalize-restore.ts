@@ -82,11 +82,12 @@ async function swapEndpoints(tx: Database, restored: BranchId, replaced: BranchI
     returning id`.execute(tx);
   const waiting = rows.map(({ id }) => id);
   await sql`
-    update endpoints set branch_id = ${restored}, generation = generation + 1, updated_at = now()
+    update endpoints set branch_id = ${restored}, generation = generation + 1, is_heard = false,
+      updated_at = now()
     where branch_id = ${replaced} and deleted_at is null`.execute(tx);
   await sql`
     update endpoints set type = 'read_write', branch_id = ${replaced},
-      generation = generation + 1, updated_at = now()
+      generation = generation + 1, is_heard = false, updated_at = now()
     where id = any(${waiting})`.execute(tx);
 }
 

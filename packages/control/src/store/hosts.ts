@@ -68,9 +68,10 @@ export async function saveEndpointStatuses(
       suspended_at = coalesce(s."suspendedAt", e.suspended_at),
       active_seconds = greatest(e.active_seconds, s."activeSeconds"),
       bytes_out = greatest(e.bytes_out, s."bytesOut"),
-      written_bytes = greatest(e.written_bytes, s."writtenBytes")
+      written_bytes = greatest(e.written_bytes, s."writtenBytes"),
+      is_heard = s.generation >= e.generation
     from jsonb_to_recordset(${JSON.stringify(statuses)}::jsonb) as s(
-        "endpointId" text, state text, "lastActiveAt" timestamptz, "startedAt" timestamptz,
+        "endpointId" text, generation bigint, state text, "lastActiveAt" timestamptz, "startedAt" timestamptz,
         "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision,
         "writtenBytes" double precision),
       branches b, timelines t

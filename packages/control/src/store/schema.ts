@@ -257,6 +257,7 @@ interface EndpointsTable extends Timestamps {
   readonly passwordless_access: Generated<boolean>;
   readonly provisioner: string;
   readonly generation: Generated<number>;
+  readonly is_heard: Generated<boolean>;
   readonly current_state: Generated<EndpointState>;
   readonly pending_state: EndpointState | null;
   readonly last_active: Date | null;

@@ -140,7 +140,18 @@ export class TestControl implements AsyncDisposable {
     this.#reports = new Sweeper([{ name: 'reports', everyMs: 1_000, run }], silentLogger());
   }
 
-  openWorker({ leaseSeconds = 6, pollMs = 50, log = silentLogger() } = {}): OperationWorker {
+  /** Lets the host fall silent. */
+  async stopReports(): Promise<void> {
+    await this.#reports?.[Symbol.asyncDispose]();
+    this.#reports = undefined;
+  }
+
+  openWorker({
+    leaseSeconds = 6,
+    pollMs = 50,
+    patienceMs = 600_000,
+    log = silentLogger(),
+  } = {}): OperationWorker {
     return OperationWorker.open({
       db: this.database.db,
       actions,
@@ -148,6 +159,7 @@ export class TestControl implements AsyncDisposable {
       log,
       pollMs,
       leaseSeconds,
+      patienceMs,
     });
   }
 
@@ -232,7 +244,7 @@ export class TestControl implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reports?.[Symbol.asyncDispose]();
+    await this.stopReports();
     await this.worker?.[Symbol.asyncDispose]();
     await this.api.close();
     await this.internalApi.close();

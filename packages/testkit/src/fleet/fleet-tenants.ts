@@ -86,12 +86,12 @@ export function tenantStatements(projects: number): string[] {
     // One of twenty runs.
     `insert into endpoints (id, project_id, branch_id, type, min_cu, max_cu,
          suspend_timeout_seconds, settings, provisioner, current_state, last_active, started_at,
-         suspended_at, active_seconds, bytes_out, created_at, updated_at)
+         suspended_at, active_seconds, bytes_out, is_heard, created_at, updated_at)
        select endpoint_id, project_id, id, 'read_write', 0.25, 0.25, 0, '{}', 'k8s-neonvm',
          case when b % 20 = 0 and not is_gone then 'active' else 'idle' end,
          case when b % 20 = 0 then now() - interval '1 minute'
            else created_at + interval '10 minutes' end,
-         created_at, created_at + interval '15 minutes', b % 90000, b % 1000000,
+         created_at, created_at + interval '15 minutes', b % 90000, b % 1000000, true,
          created_at, created_at
        from fleet_branches order by b`,
 

@@ -176,6 +176,7 @@ function endpointRow({ project, branch, endpoint }: NewProject) {
     passwordless_access: true,
     provisioner: project.provisioner,
     generation: 1,
+    is_heard: false,
     current_state: 'init' as const,
     pending_state: 'active' as const,
     last_active: null,
