@@ -3,7 +3,14 @@ import { existsSync } from 'node:fs';
 import type { EndpointId } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { connect, newTenant, postmasters, queryValue, startTenant } from './test-host.ts';
+import {
+  connect,
+  newTenant,
+  postmasters,
+  queryValue,
+  scramVerifier,
+  startTenant,
+} from './test-host.ts';
 import { HostProcesses } from './test-host-process.ts';
 
 let hosts: HostProcesses;
@@ -33,6 +40,22 @@ test('computes serve on while their host is killed, and the next host adopts the
 
   await client.host.suspend(endpointId);
   expect(postmasters(hosts.path, timeline.timelineId)).toEqual([]);
+});
+
+test('what a view of the past used until and after its host was killed counts', async () => {
+  const first = await hosts.start();
+  const { endpointId, timeline } = await startTenant(client.host);
+  const { at } = await client.host.resolvePoint(timeline.timelineId, { kind: 'head' });
+  await client.host.suspend(endpointId);
+  const before = await client.host.endpoint(endpointId);
+  const role = { name: 'neondb_owner', verifier: scramVerifier('today') };
+  const view = await client.host.timeTravel({ endpointId, at, role });
+  await queryValue(view.socketPath, 'SELECT pg_sleep(2)', { password: 'today' });
+  await hosts.kill(first, 'SIGKILL');
+  await hosts.start();
+  const after = await client.host.endpoint(endpointId);
+  expect(after.activeSeconds).toBeGreaterThan(before.activeSeconds + 2);
+  await expect(client.host.endpoint(view.endpointId)).rejects.toThrow();
 });
 
 test('a replica reads on while its host is killed, and the next host keeps it', async () => {

@@ -1,5 +1,12 @@
 import { createControlClient } from '@pgfleet/contract';
-import type { HostInfo, TimelineId, TimelineSpec, TimelineStatus } from '@pgfleet/contract';
+import type {
+  EndpointId,
+  EndpointSpec,
+  HostInfo,
+  TimelineId,
+  TimelineSpec,
+  TimelineStatus,
+} from '@pgfleet/contract';
 import { RpcClient } from '@pgfleet/kit';
 import type { Shutdown } from '@pgfleet/kit';
 import type { HostServices } from './api/routes.ts';
@@ -61,7 +68,7 @@ export function openServices(ground: Ground): OpenServices {
   });
   const replicas = new ReplicaWatch({ ...ground, running: () => endpoints.running() });
   const keeper = new HistoryKeeper(ground);
-  const timeTravel = new TimeTravel(ground, endpoints);
+  const timeTravel = new TimeTravel(ground, endpoints, (id) => reporter?.changedSlightly(id));
   const proxies = new Proxies(
     (endpointId) => endpoints.find(endpointId),
     ({ spec }) => reporter?.changedSlightly(spec.endpointId),
@@ -73,7 +80,7 @@ export function openServices(ground: Ground): OpenServices {
   const info = () => describe(ground, endpoints);
   const run = (shutdown: Shutdown) => {
     reporter = openReporter(ground, { endpoints, past, info, shutdown });
-    tick({ ground, endpoints, replicas, proxies, reporter, shutdown });
+    tick({ ground, endpoints, timeTravel, replicas, proxies, reporter, shutdown });
     keepHistory({ ground, keeper, endpoints, reporter, shutdown });
     const limitMs = SUSPEND_ALL_LIMIT_MS;
     shutdown.add({
@@ -92,8 +99,20 @@ export function openServices(ground: Ground): OpenServices {
     if (isShorter) await keeper.expire(timelineId);
     return origin;
   };
+  const putEndpoint = async (spec: EndpointSpec) => {
+    try {
+      return await endpoints.put(spec);
+    } finally {
+      // Of one that is refused for its settings the rest was taken.
+      await timeTravel.follow(spec.endpointId);
+    }
+  };
+  const deleteEndpoint = async (endpointId: EndpointId) => {
+    await endpoints.delete(endpointId);
+    await timeTravel.follow(endpointId);
+  };
   const services = { timelines, endpoints, proxies, arrivals, contents, past };
-  return { ...services, putTimeline, timeTravel, info, run };
+  return { ...services, putTimeline, putEndpoint, deleteEndpoint, timeTravel, info, run };
 }
 
 interface EndpointWiring {
@@ -224,13 +243,15 @@ function keepHistory({ ground, keeper, endpoints, reporter, shutdown }: HistoryK
 interface Ticking {
   readonly ground: Ground;
   readonly endpoints: Endpoints;
+  readonly timeTravel: TimeTravel;
   readonly replicas: ReplicaWatch;
   readonly proxies: Proxies;
   readonly reporter: Reporter | undefined;
   readonly shutdown: Shutdown;
 }
 
-function tick({ ground, endpoints, replicas, proxies, reporter, shutdown }: Ticking): void {
+function tick(parts: Ticking): void {
+  const { ground, endpoints, timeTravel, replicas, proxies, reporter, shutdown } = parts;
   let count = 0;
   const { log } = ground.options;
   const writes = new WriteWatch({
@@ -244,6 +265,7 @@ function tick({ ground, endpoints, replicas, proxies, reporter, shutdown }: Tick
     const running = endpoints.running();
     void writes.look(running);
     void replicas.look();
+    timeTravel.meter();
     for (const { spec } of running) reporter?.changedSlightly(spec.endpointId);
   }, TICK_MS);
   shutdown.add({ name: 'ticks', limitMs: 1000, run: async () => clearInterval(timer) });

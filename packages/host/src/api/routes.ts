@@ -14,7 +14,13 @@ import {
   TimeTravelRequest,
   VerifyRequest,
 } from '@pgfleet/contract';
-import type { EndpointId, HostInfo, TimelineId, TimelineReady } from '@pgfleet/contract';
+import type {
+  EndpointId,
+  EndpointStatus,
+  HostInfo,
+  TimelineId,
+  TimelineReady,
+} from '@pgfleet/contract';
 import { hangUpSignal } from '@pgfleet/kit';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
@@ -35,6 +41,8 @@ export interface HostServices {
   readonly contents: TimelineContents;
   readonly past: Past;
   readonly putTimeline: (spec: TimelineSpec) => Promise<TimelineReady['origin']>;
+  readonly putEndpoint: (spec: EndpointSpec) => Promise<EndpointStatus>;
+  readonly deleteEndpoint: (endpointId: EndpointId) => Promise<void>;
   readonly timeTravel: TimeTravel;
   readonly info: () => HostInfo;
 }
@@ -146,7 +154,9 @@ function addHistoryRoutes(app: FastifyInstance, { past, timeTravel }: HostServic
   );
 }
 
-function addEndpointRoutes(app: FastifyInstance, { endpoints }: HostServices): void {
+function addEndpointRoutes(app: FastifyInstance, services: HostServices): void {
+  const { endpoints, putEndpoint, deleteEndpoint } = services;
+
   app.get('/v1/endpoints', async () => ({
     endpoints: [...endpoints.values()].map((endpoint) => endpoint.status()),
   }));
@@ -160,7 +170,7 @@ function addEndpointRoutes(app: FastifyInstance, { endpoints }: HostServices): v
     { schema: { ...ofEndpoint, body: EndpointSpec } },
     async ({ params, body }) => {
       assertSame(params.endpointId, body.endpointId);
-      return endpoints.put(body);
+      return putEndpoint(body);
     },
   );
 
@@ -168,7 +178,7 @@ function addEndpointRoutes(app: FastifyInstance, { endpoints }: HostServices): v
     '/v1/endpoints/:endpointId',
     { schema: ofEndpoint },
     async ({ params }, reply) => {
-      await endpoints.delete(params.endpointId);
+      await deleteEndpoint(params.endpointId);
       return reply.code(204).send();
     },
   );

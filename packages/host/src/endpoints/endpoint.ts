@@ -1,4 +1,4 @@
-import { PgfleetError, quotaExceeded } from '@pgfleet/contract';
+import { PgfleetError } from '@pgfleet/contract';
 import type {
   ComputeState,
   EndpointSpec,
@@ -17,6 +17,7 @@ import { ComputeRun } from './compute-run.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { endFollowing } from './follower.ts';
 import { openCompute } from './open-compute.ts';
+import { isAllowed, requireAllowed } from './require-allowed.ts';
 import { computeSpec, isReplica, servedTimelineId } from './served-timeline.ts';
 import { Successor } from './successor.ts';
 import { UsageMeter } from './usage-meter.ts';
@@ -140,7 +141,7 @@ export class Endpoint {
       while (timelineId !== this.#spec.timelineId) {
         deadline.throwIfAborted();
         this.#closing.signal.throwIfAborted();
-        this.#requireAllowed();
+        requireAllowed(this.#spec);
         const next = this.#successor;
         if (next && next.timelineId === timelineId && !next.isOver) return next.opened;
         if (next && !next.isOver) await next.end('rest');
@@ -287,7 +288,7 @@ export class Endpoint {
       await this.settle();
     }
     if (this.#successor?.timelineId !== this.#spec.timelineId) return;
-    if (this.#isAllowed) await this.start().catch(ignore);
+    if (isAllowed(this.#spec)) await this.start().catch(ignore);
     else await this.#successor.end('rest');
   }
 
@@ -329,18 +330,11 @@ export class Endpoint {
       }
       deadline.throwIfAborted();
       this.#closing.signal.throwIfAborted();
-      this.#requireAllowed();
+      requireAllowed(this.#spec);
       const isStopping = this.#state === 'suspending';
       this.#apply('start');
       await (isStopping ? this.#settled.catch(ignore) : this.#settled);
     }
-  }
-
-  #requireAllowed(): void {
-    const { disabled, unmasked, exceededQuota } = this.#spec;
-    if (disabled) throw new PgfleetError('endpoint_disabled');
-    if (unmasked) throw new PgfleetError('branch_unmasked');
-    if (exceededQuota) throw quotaExceeded(exceededQuota);
   }
 
   #apply(event: ComputeEvent): void {
@@ -498,12 +492,7 @@ export class Endpoint {
 
   // One on another timeline than the endpoint's, or half started or half stopped, is of no use.
   #isRunnable(run: ComputeRun): boolean {
-    return this.#isAllowed && run.timelineId === this.servedTimelineId && run.isUsable;
-  }
-
-  get #isAllowed(): boolean {
-    const { disabled, unmasked, exceededQuota } = this.#spec;
-    return !disabled && !unmasked && !exceededQuota;
+    return isAllowed(this.#spec) && run.timelineId === this.servedTimelineId && run.isUsable;
   }
 }
 

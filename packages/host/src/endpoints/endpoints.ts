@@ -149,6 +149,14 @@ export class Endpoints {
     });
   }
 
+  /** Moves what a view of its past has used so far to what the endpoint itself has used. */
+  charge(endpoint: Endpoint, view: Endpoint): void {
+    endpoint.usage.add(view.usage.take());
+    // In this order, so that nothing is counted twice.
+    this.#persist(view, false);
+    this.#persist(endpoint, false);
+  }
+
   /** Stops the compute and forgets the endpoint; its timeline stays. */
   delete(endpointId: EndpointId): Promise<void> {
     const { specs, usage, computes, layout, refusedSettings } = this.#parts;

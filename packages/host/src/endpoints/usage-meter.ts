@@ -31,7 +31,12 @@ const unused: UsageRecord = {
   startError: null,
 };
 
-/** Counts what one endpoint uses. Figures only grow. */
+/** What was used since some moment. */
+export type Used = Pick<UsageRecord, 'activeSeconds' | 'bytesOut'> & {
+  readonly writtenBytes: number;
+};
+
+/** Counts what one endpoint uses. Figures only grow, unless they are moved to another meter. */
 export class UsageMeter {
   #usage: UsageRecord;
 
@@ -43,6 +48,22 @@ export class UsageMeter {
   read(now = new Date()): UsageRecord {
     this.#countUntil(now);
     return this.#usage;
+  }
+
+  /** Takes the figures away, for another meter to {@link add}. */
+  take(now = new Date()): Used {
+    const { activeSeconds, bytesOut, written } = this.read(now);
+    this.#set({ activeSeconds: 0, bytesOut: 0, written: { ...written, bytes: 0 } });
+    return { activeSeconds, bytesOut, writtenBytes: written.bytes };
+  }
+
+  add({ activeSeconds, bytesOut, writtenBytes }: Used): void {
+    const { written, ...usage } = this.#usage;
+    this.#set({
+      activeSeconds: usage.activeSeconds + activeSeconds,
+      bytesOut: usage.bytesOut + bytesOut,
+      written: { ...written, bytes: written.bytes + writtenBytes },
+    });
   }
 
   begin(startedAt = new Date()): void {

@@ -1,11 +1,12 @@
-import type { PointInTime, TimeTravelRequest } from '@pgfleet/contract';
+import type { EndpointSpec, PointInTime, TimeTravelRequest } from '@pgfleet/contract';
+import { waitUntil } from '@pgfleet/kit';
 import { expect, test } from 'vitest';
 import { sharedTestHost } from '../shared-test-host.ts';
-import { queryValue, scramVerifier, startTenant } from '../test-host.ts';
+import { connect, queryValue, scramVerifier, startTenant } from '../test-host.ts';
 
 type Tenant = Awaited<ReturnType<typeof startTenant>>;
 
-const { host } = sharedTestHost();
+const { host, reopen } = sharedTestHost();
 
 const todaysPassword = 'the password of today';
 const role = { name: 'neondb_owner', verifier: scramVerifier(todaysPassword) };
@@ -83,4 +84,73 @@ test('a branch id stands for the endpoint of the branch', async () => {
   const { endpoint } = await startTenant(host);
   const answer = await host.login(endpoint.branchId, { role: 'neondb_owner' });
   expect(answer.endpointId).toBe(endpoint.endpointId);
+});
+
+const refusals: readonly (readonly [code: string, Partial<EndpointSpec>])[] = [
+  ['quota_exceeded', { exceededQuota: 'active_time_seconds' }],
+  ['endpoint_disabled', { disabled: true }],
+  ['branch_unmasked', { unmasked: true }],
+];
+
+test.each(refusals)(
+  'what keeps an endpoint from running ends the views of its past as well: %s',
+  async (code, change) => {
+    const tenant = await tenantWithPast();
+    const view = await travel(tenant, tenant.before);
+    await using session = await connect(view.socketPath, login);
+    const ended = new Promise((resolve) => session.client.once('end', resolve));
+    await host.putEndpoint({ ...tenant.endpoint, ...change, generation: 2 });
+    await ended;
+    await expect.poll(viewsOfThePast).not.toContain(view.endpointId);
+    await expect(travel(tenant, tenant.before)).rejects.toMatchObject({ code });
+    await host.putEndpoint({ ...tenant.endpoint, generation: 3 });
+    const { socketPath } = await travel(tenant, tenant.before);
+    expect(await queryValue(socketPath, 'SELECT count(*) FROM notes', login)).toBe('1');
+  },
+);
+
+test('what keeps an endpoint from running while its past is being made ends that, too', async () => {
+  const tenant = await tenantWithPast();
+  const others = await viewsOfThePast();
+  const shown = travel(tenant, tenant.before).catch((error: unknown) => error);
+  await host.putEndpoint({ ...tenant.endpoint, disabled: true, generation: 2 });
+  await shown;
+  const own = async () => (await viewsOfThePast()).filter((id) => !others.includes(id));
+  await expect.poll(own).toEqual([]);
+});
+
+test('the end of an endpoint is that of the views of its past', async () => {
+  const tenant = await tenantWithPast();
+  const view = await travel(tenant, tenant.before);
+  await host.deleteEndpoint(tenant.endpointId);
+  await expect.poll(viewsOfThePast).not.toContain(view.endpointId);
+});
+
+test('what a view of the past uses is used by its endpoint, also once it is gone', async () => {
+  const tenant = await tenantWithPast();
+  await host.suspend(tenant.endpointId);
+  const before = await host.endpoint(tenant.endpointId);
+  const { endpointId } = await travel(tenant, tenant.before);
+  const report = { endpointId, connections: 1, bytesIn: 1, bytesOut: 1_000, quietMs: 0 };
+  await host.reportActivity({ proxyId: 'proxy-1', endpoints: [report] });
+  const used = async () => {
+    const after = await host.endpoint(tenant.endpointId);
+    const { activeSeconds, bytesOut } = after;
+    return {
+      activeSeconds: activeSeconds - before.activeSeconds,
+      bytesOut: bytesOut - before.bytesOut,
+    };
+  };
+  await waitUntil(async () => (await used()).activeSeconds > 2, {
+    what: 'the use to be counted',
+    timeoutMs: 20_000,
+  });
+  const { activeSeconds: running } = await used();
+  await host.suspend(endpointId);
+  await expect.poll(viewsOfThePast).not.toContain(endpointId);
+  const { activeSeconds, bytesOut } = await used();
+  expect(bytesOut).toBe(1_000);
+  expect(activeSeconds).toBeGreaterThan(running);
+  await reopen();
+  expect(await used()).toEqual({ activeSeconds, bytesOut });
 });
