@@ -148,17 +148,17 @@ test('an answer that is repeated has the ETag of the first', async () => {
 test('what is worded in another order, or differs in what nobody reads, is the same call', async () => {
   await using control = await TestControl.open(postgres);
   const headers = { 'idempotency-key': 'create', 'content-type': 'application/json' };
-  const create = (payload: string) =>
+  const make = (payload: string) =>
     control.call<CreatedProject>('POST', '/projects', { payload, headers });
-  const { body } = await create(
+  const { body } = await make(
     '{"project":{"name":"a","pg_version":17,"branch":{"name":"b","role_name":"c"}}}',
   );
-  const other = await create(
+  const other = await make(
     '{"project":{"branch":{"role_name":"c","unknown":1,"name":"b"},"pg_version":17,"name":"a"}}',
   );
   expect(other.body).toEqual(body);
   const renamed = '{"project":{"name":"z","pg_version":17,"branch":{"name":"b","role_name":"c"}}}';
-  expect((await create(renamed)).status).toBe(422);
+  expect((await make(renamed)).status).toBe(422);
   const { project, branch, endpoints } = body;
   await control.settled(project.id);
 
@@ -218,10 +218,10 @@ test('who made a project in an organization learns nothing more of it after the 
   const organization = await control.organizationId();
   const payload = { project: { org_id: organization } };
   const headers = { ...withKey(bob.key).headers, 'idempotency-key': 'create' };
-  const create = () => control.call('POST', '/projects', { payload, headers });
-  expect((await create()).status).toBe(201);
+  const make = () => control.call('POST', '/projects', { payload, headers });
+  expect((await make()).status).toBe(201);
   await setRole(control, bob, null);
-  expect((await create()).status).toBe(404);
+  expect((await make()).status).toBe(404);
 });
 
 test('a key of an organization is shown again only to its admins', async () => {

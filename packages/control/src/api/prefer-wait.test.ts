@@ -174,10 +174,8 @@ test('a client that hangs up while its change is committed takes no place among 
     });
     await client.leave();
   });
-  await waitUntil(() => until.mock.settledResults.some(({ type }) => type === 'fulfilled'), {
-    what: 'the wait to end',
-    timeoutMs: 10_000,
-  });
+  const ended = () => until.mock.settledResults.map(({ type }) => type);
+  await expect.poll(ended, { timeout: 10_000 }).toEqual(['fulfilled']);
 });
 
 async function isAnybodyLocked({ db }: TestControl): Promise<boolean> {

@@ -48,13 +48,19 @@ async function drillsOf(control: TestControl, { project }: CreatedProject) {
   return body.restore_drills;
 }
 
-function verify(
+function verify(control: TestControl, { project, branch }: CreatedProject, payload: object = {}) {
+  const path = `/pgfleet/projects/${project.id}/branches/${branch.id}/verify`;
+  return control.call<{ restore_drill: RestoreDrill }>('POST', path, { payload });
+}
+
+/** Like {@link verify}, always with the same key. */
+function verifyOnce(
   control: TestControl,
   { project, branch }: CreatedProject,
   payload: object = {},
-  headers: Record<string, string> = {},
 ) {
   const path = `/pgfleet/projects/${project.id}/branches/${branch.id}/verify`;
+  const headers = { 'idempotency-key': 'drill' };
   return control.call<{ restore_drill: RestoreDrill }>('POST', path, { payload, headers });
 }
 
@@ -245,11 +251,10 @@ test('calls with one key that come while its drill runs wait for it, and are all
     release = resolve;
   });
   control.host.intercept = () => held;
-  const headers = { 'idempotency-key': 'drill' };
-  const calls = Array.from({ length: 10 }, () => verify(control, created, {}, headers));
+  const calls = Array.from({ length: 10 }, () => verifyOnce(control, created));
   await waitUntil(() => verifications(control) > 0, { what: 'a drill', timeoutMs: 10_000 });
-  const late = Array.from({ length: 10 }, () => verify(control, created, {}, headers));
-  const other = verify(control, created, { lsn: '0/1' }, headers);
+  const late = Array.from({ length: 10 }, () => verifyOnce(control, created));
+  const other = verifyOnce(control, created, { lsn: '0/1' });
   release();
   const answers = await Promise.all([...calls, ...late]);
   for (const { status, body } of answers) expect([status, body]).toEqual([200, answers[0]?.body]);
@@ -264,10 +269,10 @@ test('a drill that failed is done again by the next call with its key', async ()
     control.host.intercept = () => undefined;
     throw new PgfleetError('point_not_available');
   };
-  const headers = { 'idempotency-key': 'drill' };
-  const calls = Array.from({ length: 3 }, () => verify(control, created, {}, headers));
+  const calls = Array.from({ length: 3 }, () => verifyOnce(control, created));
   const answers = await Promise.all(calls);
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 400]);
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(2);
+  expect(answers.filter(({ status }) => status === 400)).toHaveLength(1);
   expect(verifications(control)).toBe(2);
 });
 
