@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EndpointId, TimelineId } from '@pgfleet/contract';
 import { hasErrorCode, RpcClient, waitUntil } from '@pgfleet/kit';
@@ -123,17 +123,19 @@ describe('a compute', () => {
   });
 
   test('that cannot start says so, and starts once the reason is gone', async () => {
-    const tenant = newTenant({ preloadLibraries: ['no_such_library'] });
+    const tenant = newTenant();
     const { endpointId } = tenant.endpoint;
     await host.putTimeline(tenant.timeline);
     await host.putEndpoint(tenant.endpoint);
+    const versionFile = versionFileOf(tenant.timeline.timelineId);
+    writeFileSync(versionFile, '9.0\n');
     await expect(host.start(endpointId)).rejects.toMatchObject({ code: 'compute_start_failed' });
     const failed = await host.endpoint(endpointId);
     expect(failed.state).toBe('idle');
     expect(failed.startError).toContain('could not be started');
     expect(controlGroups(endpointId)).toEqual([]);
 
-    await host.putEndpoint({ ...tenant.endpoint, preloadLibraries: [], generation: 2 });
+    writeFileSync(versionFile, '17\n');
     await host.start(endpointId);
     expect((await host.endpoint(endpointId)).startError).toBeNull();
   });
@@ -358,6 +360,12 @@ function traces(name: TimelineId | string): readonly string[] {
   const trouble = found.stderr.split('\n').filter(Boolean);
   expect(trouble.filter((line) => !line.endsWith('No such file or directory'))).toEqual([]);
   return found.stdout.split('\n').filter(Boolean);
+}
+
+/** Where the data of a timeline says which Postgres it is of. */
+function versionFileOf(timelineId: TimelineId): string {
+  const files = traces('PG_VERSION').filter((path) => path.includes(timelineId));
+  return files.toSorted((a, b) => a.length - b.length)[0]!;
 }
 
 /** Control groups of an endpoint, in either version of them. */

@@ -343,6 +343,7 @@ export function createHostClient(transport: RpcTransport) {
         method: 'PUT',
         path: `/v1/endpoints/${spec.endpointId}`,
         body: spec,
+        timeoutMs: START_TIMEOUT_MS,
         ...context,
       }),
 

@@ -54,9 +54,9 @@ const remarks: Readonly<Record<string, string>> = {
   createProjectEndpoint:
     'one `read_write` endpoint for each branch, and `read_only` ones: [replicas.md](replicas.md) says what these show',
   updateProjectEndpoint:
-    '`settings` are replaced one by one, each as a whole; those of Postgres that pgfleet relies on are refused; [live-changes.md](live-changes.md) says what acts when',
+    '`settings` are replaced one by one, each as a whole; those of Postgres that pgfleet relies on are refused, and so are values that it would not start with; [live-changes.md](live-changes.md) says what is accepted, and what acts when',
   startProjectEndpoint:
-    'success when it runs already; the operation fails after five attempts, the next connection tries again',
+    'success when it runs already; the operation fails after five attempts, the next connection tries again; it fails as well where the compute runs without settings that Postgres did not start with',
   suspendProjectEndpoint: 'success when it sleeps already; open connections end',
   restartProjectEndpoint: 'suspends and starts; open connections end',
   createSnapshot:
@@ -167,13 +167,18 @@ Operators are the user of \`admin.key\`.
 
 - Every change takes an \`Idempotency-Key\` of at most 255 characters: a call repeated with the same
   key within a day gets the first answer and changes nothing, also when control was killed in between;
-  one that comes while the first is under way waits for it. The same key with another method, path or
-  body is answered with 422. Keys are the user's, or those of one key of an organization. Refusals are
-  not kept: what was refused has changed nothing and may be tried again.
+  one that comes while the first is under way waits for it. A drill on demand, which changes nothing, is
+  shared like that within one control process; two of them may each do it, and answer with the same.
+  The same key with another method, path, query or body is answered with 422; the order of fields and
+  parameters makes no difference, nor does what nobody reads of a body. Keys are the user's, or those
+  of one key of an organization. Who may not edit the project of the call any more, or manage its
+  organization, is refused its answer as well. Refusals are not kept: what was refused has changed
+  nothing and may be tried again.
 - \`Prefer: wait=N\` on a change: the answer comes when its operations have ended, or
   after N seconds, at most 55, and shows everything as it is by then; \`Preference-Applied: wait=N\`
   says so. A thousand calls may wait at a time; to one more the answer comes at once, without that
-  header. With an \`Idempotency-Key\` the same call takes up the wait again.
+  header. With an \`Idempotency-Key\` the same call takes up the wait again, and is answered with how
+  everything is then, its \`ETag\` included.
 - \`ETag\` on \`GET\` of single objects and on changes of them: it changes with everything that can be
   seen of the object, what a compute uses included. \`If-Match\` on \`PATCH\`, \`PUT\` and \`DELETE\` of
   what \`GET\` shows, and on snapshots: 412 when the object has another ETag, and of two changes with

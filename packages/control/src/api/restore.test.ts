@@ -351,6 +351,22 @@ test('a request whose turn has come is answered in time though the host is silen
   await settled();
 });
 
+test('settings of an endpoint that Postgres refuses are no reason for a restore to fail', async () => {
+  await using own = await TestControl.open(postgres);
+  const { main, restore, settled, path } = await createReady(own);
+  own.host.intercept = (call) => {
+    if (call.startsWith('putEndpoint')) throw new PgfleetError('invalid_request');
+  };
+  await restore(main.id, {
+    source_branch_id: main.id,
+    source_lsn: '0/1C00028',
+    preserve_under_name: 'before',
+  });
+  await settled();
+  const { body } = await own.call<{ operations: Operation[] }>('GET', `${path}/operations`);
+  expect(body.operations.filter(({ status }) => status !== 'finished')).toEqual([]);
+});
+
 test('a restore that fails for good leaves the branch as it was', async () => {
   const { path, main, branchOff, restore, settled, show, listed } = await createReady();
   const { branch: child } = await branchOff();

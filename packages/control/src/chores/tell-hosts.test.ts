@@ -31,6 +31,7 @@ afterEach(() => control[Symbol.asyncDispose]());
 
 const spec = () => control.host.endpoints.get(endpointId);
 const patch = (url: string, payload: object) => control.call('PATCH', url, { payload });
+const smaller = { endpoint: { suspend_timeout_seconds: 3600 } };
 const closed = { project: { settings: { allowed_ips: { ips: ['10.9.9.9'] } } } };
 
 /** Does what is to be done; what is late is given up where it fails. */
@@ -114,6 +115,27 @@ test('a host that reports what it had long ago is told again', async () => {
   await report(before);
   expect(await tell()).toBe(1);
   expect(spec()).toMatchObject({ allowedIps: ['10.9.9.9'] });
+});
+
+test.each([
+  ['as soon as it reports them', () => report(control.host.status(endpointId))],
+  ['with the next change', () => patch(`${path}/endpoints/${endpointId}`, smaller)],
+])(
+  'a host that knows of changes that the rows have lost is told the rows, %s',
+  async (_when, act) => {
+    control.host.endpoints.set(endpointId, { ...spec()!, disabled: true, generation: 100 });
+    await act();
+    await work();
+    expect(await tell()).toBe(1);
+    expect(spec()).toMatchObject({ disabled: false });
+    expect(await tell()).toBe(0);
+  },
+);
+
+test('what a host need not hear of makes no operation', async () => {
+  const name = { endpoint: { name: 'reporting', pooler_enabled: true } };
+  expect((await patch(`${path}/endpoints/${endpointId}`, name)).status).toBe(200);
+  expect(await tell()).toBe(0);
 });
 
 test('a host that is not there is told nothing', async () => {

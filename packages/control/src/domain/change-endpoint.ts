@@ -47,6 +47,7 @@ export function changeEndpoint(
   requirePgSettings(request.settings?.pg_settings, {
     field: 'endpoint.settings.pg_settings',
     pgMajor: project.pg_major,
+    known: current.settings.pg_settings,
   });
   const settings = { ...current.settings, ...request.settings };
   const timeout = request.suspend_timeout_seconds ?? current.suspend_timeout_seconds;

@@ -67,13 +67,17 @@ export function newOperations(
   return actions.map((action, index) => planOperation(subject, action, index === 0));
 }
 
-/** Makes the operation that changes roles and databases; without a change it only looks. */
+/**
+ * Makes the operation that changes roles and databases; without a change it only looks. It is taken back
+ * when it cannot be made, so it holds up others of its branch no longer than what makes something.
+ */
 export function contentOperation(
   subject: OperationSubject,
   changes: readonly ContentChange[],
 ): NewOperation {
   const operation = planOperation(subject, 'apply_config', true);
-  return { ...operation, changes: JSON.stringify(changes) };
+  const deadline = new Date(Date.now() + DAY_MS);
+  return { ...operation, changes: JSON.stringify(changes), deadline_at: deadline };
 }
 
 /** Makes operations that start computes, behind others of the same branch. */

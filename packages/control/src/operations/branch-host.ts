@@ -1,8 +1,8 @@
 import { PgfleetError } from '@pgfleet/contract';
-import type { BranchId, CallContext, HostClient } from '@pgfleet/contract';
+import type { BranchId, CallContext, EndpointStatus, HostClient } from '@pgfleet/contract';
 import type { BranchOnHost } from '../domain/endpoint-spec.ts';
 import { endpointSpec } from '../domain/endpoint-spec.ts';
-import { noteHeard } from '../store/unheard-endpoints.ts';
+import { noteHeard, outbid } from '../store/unheard-endpoints.ts';
 import { loadBranchOnHost } from '../store/timelines.ts';
 import type { StepContext } from './action.ts';
 
@@ -30,16 +30,37 @@ export function isAlive({ branch, project }: BranchOnHost): boolean {
   return branch.deleted_at === null && project.deleted_at === null;
 }
 
-/** Sends the current specs of the branch's endpoints to its host. */
+/**
+ * Sends the current specs of the branch's endpoints to its host. Returns why Postgres refuses settings
+ * of one, if it does: all the rest is taken, so nobody but who changes settings has to mind.
+ */
 export async function putEndpoints(
   host: HostClient,
   loaded: BranchOnHost,
   context: StepContext,
-): Promise<void> {
+): Promise<PgfleetError | undefined> {
   const living = loaded.endpoints.filter((endpoint) => endpoint.deleted_at === null);
   const specs = living.map((endpoint) => endpointSpec(endpoint, loaded));
-  await Promise.all(specs.map((spec) => host.putEndpoint(spec, callContext(context))));
+  const answers = await Promise.all(
+    specs.map((spec) => statusOrRefusal(host.putEndpoint(spec, callContext(context)))),
+  );
   await noteHeard(context.db, living);
+  await outbid(
+    context.db,
+    answers.flatMap((answer) => (answer instanceof PgfleetError ? [] : [answer])),
+  );
+  return answers.find((answer) => answer instanceof PgfleetError);
+}
+
+async function statusOrRefusal(
+  put: Promise<EndpointStatus>,
+): Promise<EndpointStatus | PgfleetError> {
+  try {
+    return await put;
+  } catch (error) {
+    if (error instanceof PgfleetError && error.code === 'invalid_request') return error;
+    throw error;
+  }
 }
 
 /** Lets the host forget endpoints, and stops their computes; without a host nobody knows of them. */

@@ -103,9 +103,10 @@ async function apply(context: StepContext): Promise<Outcome<'apply'>> {
   } else if (changes) {
     if (isLiving) await changeContent(host, loaded, { ...context, changes });
   } else if (isLiving) {
-    await putEndpoints(host, loaded, context);
+    const refusal = await putEndpoints(host, loaded, context);
     const dead = loaded.endpoints.filter(({ id, deleted_at }) => deleted_at && id === endpointId);
     await deleteEndpoints(host, dead, context);
+    if (refusal) throw refusal;
   } else {
     await deleteEndpoints(host, loaded.endpoints, context);
   }

@@ -22,8 +22,9 @@ export interface RunContext {
   wakeIn(ms: number): void;
 }
 
+const RETRY = { baseMs: 200, capMs: 30_000 } as const;
 /** A host that is back says so, and what waits for it is due: nobody has to ask often for that. */
-const RETRY = { baseMs: 200, capMs: 300_000 } as const;
+const RETRY_AWAY = { ...RETRY, capMs: 300_000 } as const;
 /** A host that restarts costs a few attempts; only what goes on for longer is worth a look. */
 const QUIET_FAILURES = 5;
 
@@ -110,7 +111,8 @@ async function settleFailure(
   if (isPermanent(error)) return giveUp(operation, { reason: publicText(error), error }, run);
   const level = failures < QUIET_FAILURES ? 'info' : 'warn';
   run.log[level]({ err: error, failures: failures + 1 }, 'operation failed, it will be retried');
-  const delayMs = backoffMs(failures + 1, RETRY);
+  const isAway = error instanceof RpcUnreachableError;
+  const delayMs = backoffMs(failures + 1, isAway ? RETRY_AWAY : RETRY);
   return tryLater(operation, { delayMs, error: publicText(error), failures: failures + 1 }, run);
 }
 
@@ -143,7 +145,14 @@ async function giveUp(
   { reason, error }: { readonly reason: string; readonly error?: unknown },
   run: RunContext,
 ): Promise<void> {
-  await run.actions[operation.action].giveUp?.({ operation, ...run }, reason);
+  try {
+    await run.actions[operation.action].giveUp?.({ operation, ...run }, reason);
+  } catch (undone) {
+    const failures = operation.failures_count + 1;
+    run.log.warn({ err: undone, failures }, 'what an operation has begun cannot be undone yet');
+    const delayMs = backoffMs(failures, RETRY_AWAY);
+    return putOff(operation, { delayMs, error: reason, failures }, run);
+  }
   // What a tenant asked for in vain is theirs to mend, and nobody else's to look at.
   const isTheirs = error instanceof PgfleetError && tenantsOwn.has(error.code);
   run.log[isTheirs ? 'info' : 'error']({ reason }, 'operation failed for good');

@@ -76,17 +76,17 @@ export function markEndpointDeleted(db: Database, id: EndpointId): Promise<Endpo
     .executeTakeFirstOrThrow();
 }
 
-/** Changes an endpoint and gives the change a generation of its own. */
+/** Changes an endpoint; a change that is news for its host gets a generation of its own. */
 export function updateEndpoint(
   db: Database,
   id: EndpointId,
-  change: Updateable<Schema['endpoints']>,
+  { isNews, ...change }: Updateable<Schema['endpoints']> & { readonly isNews: boolean },
 ): Promise<EndpointRow> {
   return db
     .updateTable('endpoints')
     .set({
       ...change,
-      ...newGeneration,
+      ...(isNews ? newGeneration : {}),
       updated_at: sql<Date>`now()`,
     })
     .where('id', '=', id)

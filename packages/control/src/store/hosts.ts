@@ -45,7 +45,9 @@ export function listHosts(db: Database): Promise<HostEntry[]> {
 
 /**
  * Notes what a host says of its endpoints; what it says of an endpoint of another host is ignored.
- * An endpoint that was never started stays `init` while the host just holds its spec.
+ * An endpoint that was never started stays `init` while the host just holds its spec. A host that has a
+ * later generation than the row was told of it by rows that are lost, those of a database that was
+ * restored from a backup: the row gets one after that, so that the host listens to it.
  */
 export async function saveEndpointStatuses(
   db: Database,
@@ -69,10 +71,11 @@ export async function saveEndpointStatuses(
       active_seconds = greatest(e.active_seconds, s."activeSeconds"),
       bytes_out = greatest(e.bytes_out, s."bytesOut"),
       written_bytes = greatest(e.written_bytes, s."writtenBytes"),
-      is_heard = s.generation >= e.generation
+      generation = case when s.generation > e.generation then s.generation + 1 else e.generation end,
+      is_heard = s.generation = e.generation
     from jsonb_to_recordset(${JSON.stringify(statuses)}::jsonb) as s(
-        "endpointId" text, generation bigint, state text, "lastActiveAt" timestamptz, "startedAt" timestamptz,
-        "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision,
+        "endpointId" text, generation bigint, state text, "lastActiveAt" timestamptz,
+        "startedAt" timestamptz, "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision,
         "writtenBytes" double precision),
       branches b, timelines t
     where e.id = s."endpointId" and b.id = e.branch_id and t.id = b.timeline_id

@@ -1,4 +1,4 @@
-import type { BranchId, EndpointId, ProjectId } from '@pgfleet/contract';
+import type { BranchId, EndpointId, EndpointStatus, ProjectId } from '@pgfleet/contract';
 import { sql } from 'kysely';
 import type { EndpointOnHost } from '../domain/endpoint-spec.ts';
 import type { Database } from './database.ts';
@@ -26,6 +26,22 @@ export async function noteHeard(
     from jsonb_to_recordset(${JSON.stringify(endpoints.map(heard))}::jsonb)
       as heard(id text, generation bigint)
     where e.id = heard.id and e.generation <= heard.generation and not e.is_heard`.execute(db);
+}
+
+/**
+ * Gives endpoints of which a host has a later generation one after that, so that it listens to the rows
+ * again: it was told of those by rows that are lost, where the database was restored from a backup.
+ */
+export async function outbid(
+  db: Database,
+  statuses: readonly Pick<EndpointStatus, 'endpointId' | 'generation'>[],
+): Promise<void> {
+  if (statuses.length === 0) return;
+  const known = statuses.map(({ endpointId, generation }) => ({ id: endpointId, generation }));
+  await sql`
+    update endpoints e set generation = known.generation + 1, is_heard = false
+    from jsonb_to_recordset(${JSON.stringify(known)}::jsonb) as known(id text, generation bigint)
+    where e.id = known.id and e.generation < known.generation`.execute(db);
 }
 
 /** An endpoint whose host has to be told of a change. */

@@ -108,10 +108,11 @@ export class Endpoints {
     return this.#queue.run(spec.endpointId, async () => {
       const known = this.#endpoints.get(spec.endpointId);
       const isNews = !known || spec.generation > known.spec.generation;
-      if (isNews) await this.#parts.specs.put(spec.endpointId, spec);
+      // What is known already may not have got through to what runs, or have been refused.
+      const isLatest = isNews || spec.generation === known.spec.generation;
+      if (isLatest) await this.#parts.specs.put(spec.endpointId, spec);
       const endpoint = known ?? this.#add(spec);
-      // What is known already may not have got through to what runs.
-      if (known) await this.#reconfigure(known, isNews ? spec : known.spec);
+      if (known) await this.#reconfigure(known, isLatest ? spec : known.spec);
       if (!isNews) return endpoint.status();
       this.#parts.onChange(endpoint);
       this.#parts.arrivals.announce();
@@ -144,6 +145,7 @@ export class Endpoints {
 
   async #requireStartable(spec: EndpointSpec, known: EndpointSpec['pgSettings']): Promise<void> {
     if (isDeepStrictEqual(spec.pgSettings, known)) return;
+    this.#parts.refusedSettings.forget(spec.endpointId);
     await trySettings(this.#parts, spec).catch((error: unknown) => {
       throw toHostError(error);
     });

@@ -24,6 +24,7 @@ async function connectedTenant(change: Partial<EndpointSpec> = {}) {
       spec = { ...spec, ...next, generation: spec.generation + 1 };
       return host.putEndpoint(spec);
     },
+    putAgain: () => host.putEndpoint(spec),
     show: (name: string) => value(client, `SELECT current_setting('${name}')`),
     expectSameBackend: async () => expect(await value(client, 'SELECT pg_backend_pid()')).toBe(pid),
     untilIdle: () => untilIdle(endpointId),
@@ -120,6 +121,7 @@ test.each<Record<string, string>>([{ min_wal_size: '2MB' }, { notify_buffers: '1
     await tenant.expectSameBackend();
     await host.suspend(tenant.endpointId);
     await expect(tenant.put(change)).rejects.toMatchObject(refusal);
+    await expect(tenant.putAgain()).rejects.toMatchObject(refusal);
     const { socketPath } = await host.start(tenant.endpointId);
     expect(await queryValue(socketPath, 'SHOW work_mem')).toBe('5MB');
   },

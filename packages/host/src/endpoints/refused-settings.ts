@@ -4,18 +4,23 @@ import type { EndpointId, EndpointSpec } from '@pgfleet/contract';
 interface Refusal {
   readonly asked: string;
   readonly names: readonly string[];
+  readonly atMs: number;
 }
+
+/** What kept Postgres from starting may be over by then: a want of memory, a library that was missing. */
+const FORGOTTEN_AFTER_MS = 600_000;
 
 /**
  * The settings that Postgres did not start with, by endpoint: its compute goes without what its tenant
- * chose, until that is something else. Only in memory, since a start finds it out again.
+ * chose, until that is something else, or a start some minutes later tries it again. Only in memory,
+ * since a start finds it out again.
  */
 export class RefusedSettings {
   readonly #refusals = new Map<EndpointId, Refusal>();
 
   /** `names` are those that Postgres complained of; none when it did not say. */
   note(spec: EndpointSpec, names: readonly string[]): void {
-    this.#refusals.set(spec.endpointId, { asked: asked(spec), names });
+    this.#refusals.set(spec.endpointId, { asked: asked(spec), names, atMs: Date.now() });
   }
 
   forget(endpointId: EndpointId): void {
@@ -34,7 +39,8 @@ export class RefusedSettings {
 
   #find(spec: EndpointSpec): Refusal | undefined {
     const refusal = this.#refusals.get(spec.endpointId);
-    return refusal?.asked === asked(spec) ? refusal : undefined;
+    if (!refusal || Date.now() - refusal.atMs > FORGOTTEN_AFTER_MS) return undefined;
+    return refusal.asked === asked(spec) ? refusal : undefined;
   }
 }
 

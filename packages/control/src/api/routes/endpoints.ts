@@ -44,8 +44,9 @@ export function endpointRoutes(app: FastifyInstance, context: ApiContext): void 
         await requireLibraries(tx, project, { settings, field: 'endpoint.settings' });
         const { installation } = context;
         const change = changeEndpoint(endpoint, request.body.endpoint, { installation, project });
-        const after = await updateEndpoint(tx, endpoint.id, change.row);
         const { effect } = change;
+        const isNews = effect !== null;
+        const after = await updateEndpoint(tx, endpoint.id, { ...change.row, isNews });
         return { after, plan: (subject) => (effect ? carryChange(subject, endpoint, effect) : []) };
       }),
   );

@@ -147,6 +147,13 @@ test('the words of a setting are those of the version', () => {
   expect(check('wal_compression', 'pglz', 14)).toThrow('wal_compression must be on or off');
 });
 
+test('what is in force is taken again beside a change, whatever is accepted by now', () => {
+  const known = { default_toast_compression: 'lz4' };
+  const place = { field: 'f', pgMajor: 17, known };
+  requirePgSettings({ ...known, work_mem: '8MB' }, place);
+  expect(() => requirePgSettings({ default_toast_compression: 'LZ4' }, place)).toThrow('must be');
+});
+
 test('the same setting cannot be given in two spellings', () => {
   const settings = { work_mem: '8MB', WORK_MEM: '9MB' };
   expect(() => requirePgSettings(settings, { field, pgMajor: 17 })).toThrow('is given twice');

@@ -44,6 +44,8 @@ const ownedByPgfleet: readonly RegExp[] = [
 export interface SettingsPlace {
   readonly field: string;
   readonly pgMajor: number;
+  /** What is in force already: it was accepted once, and whoever changes another setting sends it too. */
+  readonly known?: PgSettings | undefined;
 }
 
 /**
@@ -54,14 +56,16 @@ export interface SettingsPlace {
  */
 export function requirePgSettings(
   requested: PgSettings | undefined,
-  { field, pgMajor }: SettingsPlace,
+  { field, pgMajor, known = {} }: SettingsPlace,
 ): void {
   const seen = new Set<string>();
   for (const [given, value] of Object.entries(requested ?? {})) {
     const name = given.toLowerCase();
     const problem = seen.has(name)
       ? `${given} is given twice`
-      : (nameProblem(given, pgMajor) ?? valueProblem(name, value, pgMajor));
+      : known[given] === value
+        ? undefined
+        : (nameProblem(given, pgMajor) ?? valueProblem(name, value, pgMajor));
     if (problem !== undefined) throw invalidField(field, problem);
     seen.add(name);
   }
