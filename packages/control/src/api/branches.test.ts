@@ -2,6 +2,7 @@ import { PgfleetError } from '@pgfleet/contract';
 import type { Branch, BranchList, CreatedBranch, Endpoint, Operation } from '@pgfleet/contract';
 import { RpcUnreachableError, waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { promiseWithRelease } from '../testing/promise-with-release.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -170,10 +171,7 @@ test('a point that the host does not have is refused, and a host that is away is
 });
 
 test('a branch of a branch that is still being made waits for it', async () => {
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   let puts = 0;
   control.host.intercept = (call) =>
     call.startsWith('putTimeline') && ++puts === 1 ? held : undefined;
@@ -417,10 +415,7 @@ test('a branch that comes back before its host heard of its deletion has what ch
   const { id, path, branchOff } = await createReady();
   const { branch, endpoints: own } = await branchOff({ endpoints });
   const url = `${path}/branches/${branch.id}`;
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   control.host.intercept = (call) => (call === `suspend ${own[0]!.id}` ? held : undefined);
   await control.call('DELETE', url);
   const settings = { allowed_ips: { ips: ['10.9.9.9'] } };

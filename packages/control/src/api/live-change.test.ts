@@ -187,14 +187,7 @@ test('how long history is kept is told to the storage', async () => {
 /** The host reports what an endpoint has used in all. */
 async function report(activeSeconds: number, bytesOut = 0, writtenBytes = 0): Promise<void> {
   const used = { activeSeconds, bytesOut, writtenBytes };
-  const status = control.host.status(endpoint.id, used);
-  const { statusCode } = await control.internalApi.inject({
-    method: 'POST',
-    url: `/internal/v1/hosts/${control.host.id}/report`,
-    headers: { authorization: 'Bearer internal' },
-    payload: control.host.report(status),
-  });
-  expect(statusCode).toBe(204);
+  await control.report(control.host.status(endpoint.id, used));
   await settle();
 }
 

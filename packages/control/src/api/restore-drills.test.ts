@@ -4,6 +4,7 @@ import { RpcUnreachableError, silentLogger, waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runRestoreDrills } from '../chores/run-restore-drills.ts';
 import { claimDrill } from '../store/restore-drills.ts';
+import { promiseWithRelease } from '../testing/promise-with-release.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -230,10 +231,7 @@ test('a drill can be had at once, at a point of one’s choice', async () => {
 test('no more than two drills on demand run at a time', async () => {
   await using control = await TestControl.open(postgres);
   const created = await busyProject(control);
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   control.host.intercept = () => held;
   const two = [verify(control, created), verify(control, created)];
   await waitUntil(() => verifications(control) === 2, { what: 'two drills', timeoutMs: 10_000 });
@@ -246,10 +244,7 @@ test('no more than two drills on demand run at a time', async () => {
 test('calls with one key that come while its drill runs wait for it, and are all answered with it', async () => {
   await using control = await TestControl.open(postgres);
   const created = await busyProject(control);
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   control.host.intercept = () => held;
   const calls = Array.from({ length: 10 }, () => verifyOnce(control, created));
   await waitUntil(() => verifications(control) > 0, { what: 'a drill', timeoutMs: 10_000 });

@@ -11,6 +11,7 @@ import type {
 } from '@pgfleet/contract';
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { promiseWithRelease } from '../testing/promise-with-release.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -292,10 +293,7 @@ test('a final restore whose data cannot be made leaves everything as it was', as
 
 test('a snapshot that is deleted while it is restored is kept until the restore is done', async () => {
   const { path, snapshot, restore, settled } = await projectWithSnapshot();
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   control.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
   const before = control.host.calls.length;
   await restore();

@@ -3,6 +3,7 @@ import type { Branch, CreatedBranch, Operation, TimelineId } from '@pgfleet/cont
 import { waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { swingBranch } from '../store/restore-branch.ts';
+import { promiseWithRelease } from '../testing/promise-with-release.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -43,14 +44,6 @@ async function createReady(its = control) {
     (await its.call<{ branches: Branch[] }>('GET', `${path}/branches`)).body.branches;
   const settled = () => its.settled(id);
   return { ...created, id, path, main: created.branch, show, branchOff, restore, listed, settled };
-}
-
-function promiseWithRelease() {
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  return { held, release };
 }
 
 async function presentTimeline(branchId: string): Promise<TimelineId> {
@@ -276,10 +269,7 @@ test('what cannot be restored is refused, and nothing is changed', async () => {
 test('changes of a branch that is being restored wait for their turn', async () => {
   const { path, main, branchOff, restore, listed, settled } = await createReady();
   const { branch } = await branchOff();
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   control.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
   const payload = { source_branch_id: main.id };
   const former = await presentTimeline(branch.id);
@@ -306,10 +296,7 @@ test('while a restore goes on and on other changes of its branch are told to com
   await using hasty = await TestControl.open(postgres, { patienceMs: 100 });
   const { path, main, branchOff, restore, settled } = await createReady(hasty);
   const { branch } = await branchOff();
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   hasty.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
   await restore(branch.id, { source_branch_id: main.id, preserve_under_name: 'before' });
   const again = await restore(branch.id, { source_branch_id: main.id });
@@ -451,10 +438,7 @@ test('a timeline that something is still being made of is not deleted before tha
   const { branch: one } = await branchOff();
   const { branch: other } = await branchOff();
   const source = await presentTimeline(other.id);
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   control.host.intercept = (call) => (call.startsWith('putTimeline') ? held : undefined);
   await restore(one.id, { source_branch_id: other.id });
   await control.call('DELETE', `${path}/branches/${other.id}?hard_delete=true`);

@@ -112,13 +112,13 @@ test('a host that reports what it had long ago is told again', async () => {
   await patch(path, closed);
   await work();
   control.host.endpoints.set(endpointId, { ...spec()!, allowedIps: [], generation: 1 });
-  await report(before);
+  await control.report(before);
   expect(await tell()).toBe(1);
   expect(spec()).toMatchObject({ allowedIps: ['10.9.9.9'] });
 });
 
 test.each([
-  ['as soon as it reports them', () => report(control.host.status(endpointId))],
+  ['as soon as it reports them', () => control.report(control.host.status(endpointId))],
   ['with the next change', () => patch(`${path}/endpoints/${endpointId}`, smaller)],
 ])(
   'a host that knows of changes that the rows have lost is told the rows, %s',
@@ -171,13 +171,3 @@ test('a branch that could not be made is nothing to tell of', async () => {
   await work();
   expect(await tell()).toBe(0);
 });
-
-async function report(status: ReturnType<TestControl['host']['status']>): Promise<void> {
-  const { statusCode } = await control.internalApi.inject({
-    method: 'POST',
-    url: `/internal/v1/hosts/${control.host.id}/report`,
-    headers: { authorization: 'Bearer internal' },
-    payload: control.host.report(status),
-  });
-  expect(statusCode).toBe(204);
-}

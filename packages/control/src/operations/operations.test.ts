@@ -2,6 +2,7 @@ import { PgfleetError } from '@pgfleet/contract';
 import type { Branch, CreatedProject, Endpoint } from '@pgfleet/contract';
 import { createLogger, RpcUnreachableError, waitUntil } from '@pgfleet/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { promiseWithRelease } from '../testing/promise-with-release.ts';
 import { TestControl } from '../testing/test-control.ts';
 import { TestPostgres } from '../testing/test-postgres.ts';
 
@@ -75,10 +76,7 @@ test.each([
 
 test('operations of one branch run in order, those of other projects beside them', async () => {
   await using control = await TestControl.open(postgres);
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { held, release } = promiseWithRelease();
   const slow = await control.createProject();
   control.host.intercept = (call) => (call.startsWith('putTimeline') ? undefined : held);
   const path = `/projects/${slow.project.id}/endpoints/${slow.endpoints[0]!.id}`;

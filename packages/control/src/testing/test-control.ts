@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { newOrganizationId } from '@pgfleet/contract';
 import type {
   CreatedProject,
+  EndpointStatus,
   MemberRole,
   Operation,
   Organization,
@@ -133,11 +134,19 @@ export class TestControl implements AsyncDisposable {
 
   // As hosts do: one that is silent for half a minute gets no projects.
   #startReports(): void {
-    const url = `/internal/v1/hosts/${this.host.id}/report`;
-    const headers = { authorization: 'Bearer internal' };
-    const run = () =>
-      this.internalApi.inject({ method: 'POST', url, headers, payload: this.host.report() });
+    const run = () => this.report();
     this.#reports = new Sweeper([{ name: 'reports', everyMs: 1_000, run }], silentLogger());
+  }
+
+  /** Lets the host report, what it says of endpoints included. */
+  async report(...endpoints: readonly EndpointStatus[]): Promise<void> {
+    const { statusCode, body } = await this.internalApi.inject({
+      method: 'POST',
+      url: `/internal/v1/hosts/${this.host.id}/report`,
+      headers: { authorization: 'Bearer internal' },
+      payload: this.host.report(...endpoints),
+    });
+    if (statusCode !== 204) throw new Error(`a report was answered with ${statusCode}: ${body}`);
   }
 
   /** Lets the host fall silent. */
