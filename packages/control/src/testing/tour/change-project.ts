@@ -26,6 +26,7 @@ async function changeSettings(tourist: Tourist, { project }: CreatedProject): Pr
     { history_retention_seconds: 3600 },
   ]) {
     await tourist.send('PATCH', path, { project: change });
+    await tourist.repeat('PATCH', path, { project: change });
     await tourist.settled(project.id);
   }
 }

@@ -38,10 +38,13 @@ export class Tourist {
 
   /** Makes a change, as one that may be repeated and waited for. */
   send<T>(method: Method, path: string, payload?: object): Promise<T> {
-    const headers = {
-      'idempotency-key': `change ${++this.#changes}`,
-      prefer: 'wait=5',
-    };
+    this.#changes += 1;
+    return this.repeat(method, path, payload);
+  }
+
+  /** Makes the last change once more, as somebody whom its answer did not reach. */
+  repeat<T>(method: Method, path: string, payload?: object): Promise<T> {
+    const headers = { 'idempotency-key': `change ${this.#changes}`, prefer: 'wait=5' };
     return this.#answer<T>(method, path, { headers, ...(payload && { payload }) });
   }
 
