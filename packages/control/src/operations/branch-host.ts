@@ -45,10 +45,10 @@ export async function putEndpoints(
     specs.map((spec) => statusOrRefusal(host.putEndpoint(spec, callContext(context)))),
   );
   await noteHeard(context.db, living);
-  await outbid(
-    context.db,
-    answers.flatMap((answer) => (answer instanceof PgfleetError ? [] : [answer])),
-  );
+  const told = new Map(living.map(({ id, generation }) => [id, generation]));
+  const statuses = answers.flatMap((answer) => (answer instanceof PgfleetError ? [] : [answer]));
+  const ahead = statuses.filter((status) => status.generation > (told.get(status.endpointId) ?? 0));
+  await outbid(context.db, ahead);
   return answers.find((answer) => answer instanceof PgfleetError);
 }
 

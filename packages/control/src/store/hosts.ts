@@ -75,8 +75,8 @@ export async function saveEndpointStatuses(
       is_heard = s.generation = e.generation
     from jsonb_to_recordset(${JSON.stringify(statuses)}::jsonb) as s(
         "endpointId" text, generation bigint, state text, "lastActiveAt" timestamptz,
-        "startedAt" timestamptz, "suspendedAt" timestamptz, "activeSeconds" double precision, "bytesOut" double precision,
-        "writtenBytes" double precision),
+        "startedAt" timestamptz, "suspendedAt" timestamptz, "activeSeconds" double precision,
+        "bytesOut" double precision, "writtenBytes" double precision),
       branches b, timelines t
     where e.id = s."endpointId" and b.id = e.branch_id and t.id = b.timeline_id
       and t.host_id = ${hostId}`.execute(db);

@@ -53,6 +53,7 @@ async function launchAnyhow(
   const { endpointId } = spec;
   const { signal } = options;
   const retryable = isWorthAnotherAttempt;
+  refusedSettings.forgetIfOld(endpointId);
   try {
     return await retry(() => launchOrRemake(parts, spec, options), { ...RETRY, signal, retryable });
   } catch (error) {

@@ -27,6 +27,12 @@ export class RefusedSettings {
     this.#refusals.delete(endpointId);
   }
 
+  /** For a start: what runs goes without them for as long as it runs. */
+  forgetIfOld(endpointId: EndpointId): void {
+    const { atMs = Infinity } = this.#refusals.get(endpointId) ?? {};
+    if (Date.now() - atMs > FORGOTTEN_AFTER_MS) this.forget(endpointId);
+  }
+
   has(spec: EndpointSpec): boolean {
     return this.#find(spec) !== undefined;
   }
@@ -39,8 +45,7 @@ export class RefusedSettings {
 
   #find(spec: EndpointSpec): Refusal | undefined {
     const refusal = this.#refusals.get(spec.endpointId);
-    if (!refusal || Date.now() - refusal.atMs > FORGOTTEN_AFTER_MS) return undefined;
-    return refusal.asked === asked(spec) ? refusal : undefined;
+    return refusal?.asked === asked(spec) ? refusal : undefined;
   }
 }
 
